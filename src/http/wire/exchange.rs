@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What passes between a connection and the [`Handler`] that answers its requests.
+
+use rouille::{Request, Response};
+use std::net::SocketAddr;
+
+/// The head of a request, before its body is read.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The method as sent; methods are case-sensitive.
+    pub method: String,
+    /// The request target as sent: path and query, still percent-encoded. Of an absolute target only path and query
+    /// are kept, its authority replaces Host.
+    pub target: String,
+    /// Minor version: 0 or 1.
+    pub minor_version: u8,
+    /// Fields in the order sent, values trimmed; bytes that are not UTF-8 are read as Latin-1.
+    pub fields: Vec<(String, String)>,
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// The head as it came, without the empty line at its end: what quarantine shows.
+    pub raw: Vec<u8>,
+}
+
+impl Head {
+    /// The value of the first field called `name`, whatever its case.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+
+    /// The path of the target: everything before the first `?`.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or("")
+    }
+}
+
+/// How much body a request may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyPolicy {
+    /// Bytes kept; what is beyond is not read into memory and sets [`Incoming::is_body_cut`].
+    pub bytes_max: usize,
+}
+
+/// A request with its body.
+pub struct Incoming {
+    /// The head.
+    pub head: Head,
+    /// The same request in rouille's type, with the body as its data.
+    pub request: Request,
+    /// True where the body was longer than the policy allows. The data then hold its first `bytes_max` bytes.
+    pub is_body_cut: bool,
+}
+
+/// Answers requests; called on the thread of the connection, by many at once.
+pub trait Handler: Send + Sync + 'static {
+    /// Decides from the head alone how much body is taken, or answers at once with what will be sent instead.
+    fn admit(&self, head: &Head) -> Result<BodyPolicy, Response>;
+
+    /// Answers a request. A panic is caught, logged with an id, and answered 500.
+    fn handle(&self, incoming: Incoming) -> Response;
+
+    /// Answers what never became a request: a head or body that breaks a rule of HTTP or a limit. `status` is the
+    /// status, `message` says what is wrong.
+    fn refuse(&self, status: u16, message: &str) -> Response;
+}

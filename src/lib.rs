@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+//! muster: every machine on a LAN reports in. The code map, the layers and their reasons are in ARCHITECTURE.md.
+
+pub mod clock;
+pub mod error;
+pub mod http;
