@@ -2,5 +2,8 @@
 //! muster: every machine on a LAN reports in. The code map, the layers and their reasons are in ARCHITECTURE.md.
 
 pub mod clock;
+pub mod config;
 pub mod error;
 pub mod http;
+pub mod model;
+pub mod store;

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The settings: one typed structure, built once at the start and passed by reference. No other module reads files
+//! or variables of the environment.
+
+use std::path::PathBuf;
+
+/// Which posts that break a rule are kept in quarantine and answered 200, so that a client that nobody watches does
+/// not try the same one for 20 hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantinePolicy {
+    /// Those of senders without `User-Agent`: the real telemetry client.
+    Unattended,
+    /// All with a known TID.
+    All,
+    /// None: everybody gets the 4xx.
+    None,
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `data`: the data directory.
+    pub data_dir: PathBuf,
+    /// `log.level`.
+    pub log_level: log::LevelFilter,
+    /// `http.listen`: addresses as `HOST:PORT`.
+    pub listen: Vec<String>,
+    /// `http.hostnames`: further names by which browsers may call this server.
+    pub hostnames: Vec<String>,
+    /// `http.connections_max`.
+    pub connections_max: usize,
+    /// `http.head_timeout_secs`: for a whole request head.
+    pub head_timeout_secs: u64,
+    /// `http.body_timeout_secs`: for a whole request body.
+    pub body_timeout_secs: u64,
+    /// `http.idle_timeout_secs`: between two requests of a connection.
+    pub idle_timeout_secs: u64,
+    /// `http.write_timeout_secs`: for each 64 KiB of an answer.
+    pub write_timeout_secs: u64,
+    /// `http.bodies_bytes_max`: all request bodies in memory together.
+    pub bodies_bytes_max: usize,
+    /// `ingest.tids`: ids of organisations whose records are taken.
+    pub tids: Vec<String>,
+    /// `ingest.payload_bytes_max`: of a decoded payload.
+    pub payload_bytes_max: usize,
+    /// `ingest.quarantine`.
+    pub quarantine: QuarantinePolicy,
+    /// `ingest.quarantine_rows_max`.
+    pub quarantine_rows_max: i64,
+    /// `ingest.quarantine_bytes_max`.
+    pub quarantine_bytes_max: i64,
+    /// `store.disk_reserve`: free bytes below which posts are refused.
+    pub disk_reserve_bytes: u64,
+    /// `store.readers`: reading connections.
+    pub readers: u32,
+}

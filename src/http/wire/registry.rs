@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+//! All open connections, who is idle since when, and who must go for a newcomer.
+//!
+//! ```text
+//!            head complete
+//!   idle ─────────────────────> working
+//!    │ <───────────────────────
+//!    │       answer written
+//!    └──────> evicted            (chosen for a newcomer; its thread finds out and ends)
+//! ```
+//!
+//! Idle means without a complete head, whether nothing came yet or a part. Only idle connections are evicted: the
+//! change of state is one atomic exchange, so a request that has come whole is never cut off.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const WORKING: u64 = u64::MAX;
+const EVICTED: u64 = u64::MAX - 1;
+
+/// So many evicted connections may still hold their descriptors before newcomers wait for them to go.
+const LEAVING_MAX: usize = 16;
+
+/// The longest such wait: the accept loop must not hang on a thread that does not end.
+const LEAVING_WAIT: Duration = Duration::from_millis(200);
+
+/// A connection as the others see it.
+#[derive(Debug)]
+pub(super) struct Conn {
+    /// Its number in order of arrival.
+    pub(super) number: u64,
+    /// The peer's address.
+    pub(super) peer: SocketAddr,
+    /// Its socket.
+    pub(super) socket: Arc<TcpStream>,
+    /// Microseconds since the registry was made at which it became idle, or WORKING or EVICTED.
+    state: AtomicU64,
+    origin: Instant,
+}
+
+impl Conn {
+    /// A whole head has come: from now on it is not evicted. False where that has happened already.
+    pub(super) fn begin_work(&self) -> bool {
+        let state = self.state.load(Ordering::SeqCst);
+        state != EVICTED
+            && self.state.compare_exchange(state, WORKING, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    /// The answer is written: from now on it may be evicted. An eviction that has happened is not undone.
+    pub(super) fn begin_idle(&self) {
+        let now = micros_since(self.origin);
+        // It fails only where the connection was not at work.
+        let _ = self.state.compare_exchange(WORKING, now, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    fn idle_since(&self) -> Option<u64> {
+        let state = self.state.load(Ordering::SeqCst);
+        (state < EVICTED).then_some(state)
+    }
+
+    fn shut(&self, how: Shutdown) {
+        // It fails only where the peer has closed already, which is as well.
+        let _ = self.socket.shutdown(how);
+    }
+}
+
+/// All connections of a server.
+#[derive(Debug)]
+pub(super) struct Registry {
+    cap: usize,
+    origin: Instant,
+    is_stopping: AtomicBool,
+    n_requests: AtomicU64,
+    members: Mutex<Members>,
+    left: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    next_number: u64,
+    all: HashMap<u64, Arc<Conn>>,
+    n_by_address: HashMap<IpAddr, usize>,
+    n_leaving: usize,
+}
+
+impl Registry {
+    pub(super) fn new(cap: usize) -> Registry {
+        Registry {
+            cap,
+            origin: Instant::now(),
+            is_stopping: AtomicBool::new(false),
+            n_requests: AtomicU64::new(0),
+            members: Mutex::new(Members::default()),
+            left: Condvar::new(),
+        }
+    }
+
+    /// Takes a newcomer in, for whom the longest idle may have to go. Gives the socket back where nobody can.
+    pub(super) fn admit(&self, socket: TcpStream, peer: SocketAddr) -> Result<Arc<Conn>, TcpStream> {
+        let address = peer.ip().to_canonical();
+        let mut members = self.lock();
+        if !address.is_loopback() {
+            let quarter = (self.cap / 4).max(1);
+            let n = members.n_by_address.get(&address).copied().unwrap_or(0);
+            if n >= quarter && !members.evict(Some(address)) {
+                return Err(socket);
+            }
+        }
+        if members.all.len() - members.n_leaving >= self.cap && !members.evict(None) {
+            return Err(socket);
+        }
+        let until = Instant::now() + LEAVING_WAIT;
+        while members.n_leaving > LEAVING_MAX {
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                break;
+            }
+            members = self.left.wait_timeout(members, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let number = members.next_number;
+        members.next_number += 1;
+        let conn = Arc::new(Conn {
+            number,
+            peer,
+            socket: Arc::new(socket),
+            state: AtomicU64::new(micros_since(self.origin)),
+            origin: self.origin,
+        });
+        members.all.insert(number, Arc::clone(&conn));
+        *members.n_by_address.entry(address).or_insert(0) += 1;
+        Ok(conn)
+    }
+
+    /// Forgets a connection whose thread ends.
+    pub(super) fn remove(&self, conn: &Conn) {
+        let mut members = self.lock();
+        if members.all.remove(&conn.number).is_some() {
+            if conn.state.load(Ordering::SeqCst) == EVICTED {
+                members.n_leaving -= 1;
+            } else {
+                members.uncount(conn.peer);
+            }
+        }
+        self.left.notify_all();
+    }
+
+    /// Evicts the longest idle connection, to free a descriptor; false where none is idle.
+    pub(super) fn evict_one(&self) -> bool {
+        self.lock().evict(None)
+    }
+
+    /// From now on no connection waits for another request. Idle ones lose their reading side only: a request that
+    /// has already come is still answered.
+    pub(super) fn begin_stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        for conn in self.lock().all.values() {
+            if conn.idle_since().is_some() {
+                conn.shut(Shutdown::Read);
+            }
+        }
+    }
+
+    /// True after [`Registry::begin_stop`].
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
+    /// Waits until no connection is left; false where some are after `most`.
+    pub(super) fn wait_empty(&self, most: Duration) -> bool {
+        let until = Instant::now() + most;
+        let mut members = self.lock();
+        while !members.all.is_empty() {
+            let wait = until.saturating_duration_since(Instant::now());
+            if wait.is_zero() {
+                return false;
+            }
+            members = self.left.wait_timeout(members, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Shuts every connection, whatever it does.
+    pub(super) fn shut_all(&self) {
+        for conn in self.lock().all.values() {
+            conn.shut(Shutdown::Both);
+        }
+    }
+
+    /// Connections open now.
+    pub(super) fn count(&self) -> usize {
+        self.lock().all.len()
+    }
+
+    /// Requests since the start.
+    pub(super) fn count_requests(&self) -> u64 {
+        self.n_requests.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request.
+    pub(super) fn note_request(&self) {
+        self.n_requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Members {
+    /// Shuts the longest idle connection, of one address or of all; false where none is idle.
+    fn evict(&mut self, address: Option<IpAddr>) -> bool {
+        loop {
+            let idle = self
+                .all
+                .values()
+                .filter(|conn| address.is_none_or(|a| conn.peer.ip().to_canonical() == a))
+                .filter_map(|conn| conn.idle_since().map(|since| (since, conn.number)))
+                .min();
+            let Some((since, number)) = idle else { return false };
+            let Some(conn) = self.all.get(&number).cloned() else { return false };
+            // Where this fails its request has just come: look for another.
+            if conn.state.compare_exchange(since, EVICTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                conn.shut(Shutdown::Both);
+                self.n_leaving += 1;
+                self.uncount(conn.peer);
+                return true;
+            }
+        }
+    }
+
+    fn uncount(&mut self, peer: SocketAddr) {
+        let address = peer.ip().to_canonical();
+        if let Some(n) = self.n_by_address.get_mut(&address) {
+            *n -= 1;
+            if *n == 0 {
+                self.n_by_address.remove(&address);
+            }
+        }
+    }
+}
+
+fn micros_since(origin: Instant) -> u64 {
+    u64::try_from(origin.elapsed().as_micros()).unwrap_or(EVICTED - 1).min(EVICTED - 1)
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Plain types and pure rules that every layer shares. No I/O, no SQL, no HTTP, no HTML.
+
+pub mod filter;
+pub mod pairs;
+pub mod quarantine;
+pub mod record;
+pub mod time;
+pub mod version;

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What keeps the file small and known to be sound: jobs call these at intervals.
+
+use crate::error::{Error, Kind, Result};
+use crate::store::time_index::id_range;
+use crate::store::{READ_MOST, Store, open};
+use std::time::Duration;
+
+/// Rows looked at in one transaction, so that no post waits for long.
+const BATCH_ROWS: i64 = 5_000;
+
+impl Store {
+    /// Forgets the marks of records received before `before`; how many there were.
+    pub fn delete_recent_records_before(&self, before: i64) -> Result<u64> {
+        let Some((_, end_id)) = self.read(READ_MOST, |connection| id_range(connection, None, Some(before)))? else {
+            return Ok(0);
+        };
+        let (mut deleted, mut from) = (0, (i64::MIN, i64::MIN));
+        loop {
+            let (count, next) = self.writer().change(false, move |write| {
+                // The last key of the next batch of rows, and only those up to it.
+                let mut find = write.connection.prepare_cached(
+                    "SELECT captured_at, digest FROM recent_records WHERE (captured_at, digest) > (?1, ?2)
+                     ORDER BY captured_at, digest LIMIT 1 OFFSET ?3",
+                )?;
+                let mut rows = find.query([from.0, from.1, BATCH_ROWS - 1])?;
+                let next: Option<(i64, i64)> =
+                    rows.next()?.map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?))).transpose()?;
+                let to = next.unwrap_or((i64::MAX, i64::MAX));
+                let mut delete = write.connection.prepare_cached(
+                    "DELETE FROM recent_records WHERE (captured_at, digest) > (?1, ?2)
+                     AND (captured_at, digest) <= (?3, ?4) AND record_id < ?5",
+                )?;
+                Ok((delete.execute([from.0, from.1, to.0, to.1, end_id])? as u64, next))
+            })?;
+            deleted += count;
+            match next {
+                Some(key) => from = key,
+                None => return Ok(deleted),
+            }
+        }
+    }
+
+    /// Reads the whole file in search of damage, on a connection of its own. Corrupt where it is damaged.
+    pub fn quick_check(&self) -> Result<()> {
+        let connection = open::open_writer(self.path())?;
+        connection.execute_batch("PRAGMA query_only = ON")?;
+        let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if verdict == "ok" {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Corrupt, format!("Database {} is damaged: {verdict}; restore a backup", self.path().display())))
+    }
+
+    /// Lets SQLite look over its statistics, and gives free pages back to the file system, a few at a time.
+    pub fn tidy(&self) -> Result<()> {
+        loop {
+            let freed = self.writer().change(false, |write| {
+                let pages = open::pragma(write.connection, "freelist_count")?;
+                let mut vacuum = write.connection.prepare("PRAGMA incremental_vacuum(500)")?;
+                let mut rows = vacuum.query([])?;
+                while rows.next()?.is_some() {}
+                Ok(pages)
+            })?;
+            if freed <= 500 {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// True where a write can be made durable now: one is tried.
+    pub fn is_writable(&self) -> Result<()> {
+        self.writer().change(true, |write| {
+            write.connection.execute_batch(
+                "INSERT INTO meta (name, value) VALUES ('readiness', '') ON CONFLICT (name) DO UPDATE SET value = ''",
+            )?;
+            Ok(())
+        })
+    }
+}

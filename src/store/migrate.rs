@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Brings an older file to the current schema, one version at a time, after a copy.
+//!
+//! A step is frozen once released. It runs with its change of `user_version` in one IMMEDIATE transaction, so that
+//! a file is always of exactly one version.
+
+use crate::error::{Error, Result};
+use crate::store::open::{self, SCHEMA_VERSION};
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::{Path, PathBuf};
+
+/// One step up.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// The version that the step leads to.
+    pub to: i64,
+    /// What it runs; the text of `src/store/migrations/000N_what.sql`.
+    pub sql: &'static str,
+}
+
+/// All steps, ascending; the first leads to version 2.
+pub const MIGRATIONS: &[Migration] = &[];
+
+/// Where the copy of a file of `version` is put before the upgrade. Not a `*.db`: muster.db is the only one.
+pub fn copy_path(data_dir: &Path, version: i64) -> PathBuf {
+    data_dir.join(format!("muster.db.before-upgrade-from-{version}"))
+}
+
+/// Copies the file at `path`, which has `version`, and brings it to the current version.
+pub fn bring_up(path: &Path, version: i64) -> Result<()> {
+    let mut connection = open::open_writer(path)?;
+    let data_dir = path.parent().unwrap_or(Path::new("."));
+    copy_before(&connection, &copy_path(data_dir, version))?;
+    log::warn!("Upgrading {} from schema {version} to {SCHEMA_VERSION}", path.display());
+    run(&mut connection, MIGRATIONS, version)?;
+    log::warn!("Upgraded {}", path.display());
+    Ok(())
+}
+
+fn copy_before(connection: &Connection, copy: &Path) -> Result<()> {
+    let temporary = copy.with_extension("part");
+    let failed = |error: std::io::Error| {
+        Error::busy(format!("Cannot write the copy {} before the upgrade; make room for it", copy.display()))
+            .because(error)
+    };
+    match std::fs::remove_file(&temporary) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    connection.execute("VACUUM INTO ?1", [temporary.to_string_lossy()])?;
+    std::fs::File::open(&temporary).and_then(|file| file.sync_all()).map_err(failed)?;
+    std::fs::rename(&temporary, copy).map_err(failed)?;
+    log::info!("Copied the database to {} before the upgrade", copy.display());
+    Ok(())
+}
+
+/// Runs the steps above `version`, each in a transaction of its own.
+pub fn run(connection: &mut Connection, migrations: &[Migration], version: i64) -> Result<()> {
+    for step in migrations.iter().filter(|step| step.to > version) {
+        // A step that rebuilds a table needs this off before its transaction begins; inside it is ignored.
+        connection.execute_batch("PRAGMA foreign_keys = OFF")?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step.sql)?;
+        transaction.pragma_update(None, "user_version", step.to)?;
+        let broken: Option<String> = {
+            let mut check = transaction.prepare("PRAGMA foreign_key_check")?;
+            let mut rows = check.query([])?;
+            rows.next()?.map(|row| row.get(0)).transpose()?
+        };
+        if let Some(table) = broken {
+            return Err(Error::internal(format!("The upgrade to schema {} breaks table {table}", step.to)));
+        }
+        transaction.commit()?;
+        connection.execute_batch("PRAGMA foreign_keys = ON")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(connection: &Connection) -> i64 {
+        open::pragma(connection, "user_version").unwrap()
+    }
+
+    #[test]
+    fn steps_run_in_order_and_a_failing_one_changes_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (7); PRAGMA user_version = 1").unwrap();
+        let good = Migration { to: 2, sql: "ALTER TABLE a ADD COLUMN y INTEGER DEFAULT 1" };
+        let bad = Migration { to: 3, sql: "UPDATE a SET x = 8; INSERT INTO missing VALUES (1)" };
+        assert!(run(&mut connection, &[good, bad], 1).is_err());
+        assert_eq!(version(&connection), 2);
+        let row: (i64, i64) =
+            connection.query_row("SELECT x, y FROM a", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(row, (7, 1));
+    }
+
+    #[test]
+    fn every_version_has_a_step() {
+        let steps: Vec<i64> = MIGRATIONS.iter().map(|step| step.to).collect();
+        assert_eq!(steps, (2..=SCHEMA_VERSION).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The database: every line of SQL is below this module. It knows nothing of HTTP, HTML or files beside its own.
+//!
+//! Reading goes through a pool of read-only connections, each reading short. Writing goes through one thread
+//! ([`writer`]) that puts whatever waits into one transaction.
+
+mod checkpoint;
+mod choices;
+mod dimensions;
+mod disk;
+mod error;
+mod etag;
+mod lock;
+mod maintenance;
+mod migrate;
+mod open;
+mod payload;
+mod quarantine;
+mod read;
+mod record_filter;
+mod record_insert;
+mod record_list;
+mod record_row;
+mod time_index;
+mod writer;
+
+pub mod bulk;
+
+pub use checkpoint::WAL_BYTES_THRESHOLD;
+pub use choices::RecordChoices;
+pub use lock::Lock;
+pub use open::{Missing, SCHEMA_VERSION, database_path};
+pub use quarantine::QuarantineBounds;
+pub use read::READ_MOST;
+pub use record_insert::Stored;
+pub use record_list::{RecordPage, RecordQuery};
+pub use record_row::PayloadPart;
+
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::model::record::NewRecord;
+use crate::store::disk::{Ballast, Reserve};
+use crate::store::record_insert::PreparedRecord;
+use crate::store::writer::Writer;
+use std::path::{Path, PathBuf};
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Where `muster.db` is.
+    pub data_dir: PathBuf,
+    /// Whether a missing database is made.
+    pub missing: Missing,
+    /// Free bytes below which posts are refused.
+    pub disk_reserve_bytes: u64,
+    /// Most reading connections.
+    pub readers: u32,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The open database. Shared by all threads; [`Store::stop`] or dropping it ends the writer in order.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
+    writer: Writer,
+    ballast: Ballast,
+}
+
+impl Store {
+    /// Opens, creates or migrates the database. Kinds: Usage (missing, no permission), Corrupt (damaged or newer; the
+    /// file is untouched), Busy (no disk space for what opening needs).
+    pub fn open(options: &StoreOptions) -> Result<Store> {
+        let ballast = Ballast::of(&options.data_dir);
+        // A full disk must not keep the database from being read: opening needs a few pages.
+        ballast.release();
+        open::prepare(&options.data_dir, options.missing)?;
+        let path = database_path(&options.data_dir);
+        let reserve = Reserve::new(&options.data_dir, options.disk_reserve_bytes);
+        let writer = Writer::start(path.clone(), options.clock.clone(), reserve)?;
+        let readers = open::open_readers(&path, options.readers)?;
+        let store = Store { path, readers, writer, ballast };
+        store.newest_record_id()?;
+        store.hold_ballast();
+        Ok(store)
+    }
+
+    /// Takes the ballast again where the last start had to let it go; to be tried now and then.
+    pub fn hold_ballast(&self) {
+        if !self.ballast.hold() {
+            log::debug!("There is no room for the ballast file at the moment");
+        }
+    }
+
+    /// Stores a validated record durably, or finds it stored. Returns after the commit; Busy where it cannot be stored
+    /// now, and then nothing is stored.
+    pub fn insert_record(&self, record: NewRecord) -> Result<Stored> {
+        self.writer.insert(PreparedRecord::new(record)?)
+    }
+
+    /// Finishes the queued writes, empties the log and ends the writer. Later writes are Busy.
+    pub fn stop(&mut self) {
+        self.writer.stop();
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    pub(crate) fn readers(&self) -> &r2d2::Pool<r2d2_sqlite::SqliteConnectionManager> {
+        &self.readers
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Opening the database file: look at it without touching it, create or migrate it, and make connections.
+//!
+//! | pragma | value | why |
+//! |---|---|---|
+//! | auto_vacuum | INCREMENTAL | purging gives space back; only a new file can have it, and before WAL is set |
+//! | journal_mode | WAL | readers and the writer do not wait for each other |
+//! | synchronous | FULL | a commit is on the disk when it returns |
+//! | wal_autocheckpoint | 0 | `checkpoint` does it where no post waits |
+//! | busy_timeout | 5 s | commands of other processes write the same file |
+//! | foreign_keys | ON | a row never points to nothing |
+//! | mmap_size | 0 | an I/O error stays an error instead of a SIGBUS |
+//! | query_only | ON for readers | a reader that writes is a bug |
+//! | trusted_schema | OFF | the file cannot make us call a function |
+
+use crate::error::{Error, Kind, Result};
+use crate::store::{migrate, payload, read};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The schema version that this program writes, in `PRAGMA user_version`.
+pub const SCHEMA_VERSION: i64 = 1;
+/// `PRAGMA application_id` of our files: "must".
+const APPLICATION_ID: i64 = 0x6d75_7374;
+/// The whole current schema.
+pub const SCHEMA: &str = include_str!("../../schema.sql");
+/// How long a statement waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Page cache of the writer in KiB: its hot pages are the tails of the indexes.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+/// Page cache of each reader in KiB.
+const READER_CACHE_KIB: i64 = 2 * 1024;
+
+/// Whether a missing database may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Make the directory and the file.
+    Create,
+    /// Refuse, naming the path that was looked at.
+    Refuse,
+}
+
+/// What is in a data directory, seen without changing it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// Of the current version, but a bulk load was cut off before it built the indexes.
+    WithoutIndexes,
+    Version(i64),
+}
+
+/// The database file of a data directory.
+pub fn database_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("muster.db")
+}
+
+/// Makes sure that a current, sound database is there, creating or migrating it. Kinds: Usage where it is missing and
+/// may not be made or the directory cannot be used, Corrupt where it is newer, foreign or damaged (then it is untouched).
+pub fn prepare(data_dir: &Path, missing: Missing) -> Result<()> {
+    let path = database_path(data_dir);
+    match look(&path)? {
+        Found::Nothing if missing == Missing::Refuse => Err(Error::usage(format!(
+            "There is no database at {}; start the server once, or name its data directory with --data",
+            path.display()
+        ))),
+        Found::Nothing => create(data_dir, &path),
+        Found::Version(version) if version > SCHEMA_VERSION => Err(newer(data_dir, &path, version)),
+        Found::Version(SCHEMA_VERSION) => Ok(()),
+        Found::WithoutIndexes => build_missing_indexes(&path),
+        Found::Version(version) => {
+            migrate::bring_up(&path, version)?;
+            match look(&path)? {
+                Found::Version(SCHEMA_VERSION) => Ok(()),
+                _ => Err(Error::internal(format!("The upgrade of {} did not take", path.display()))),
+            }
+        }
+    }
+}
+
+fn newer(data_dir: &Path, path: &Path, version: i64) -> Error {
+    let mut message = format!(
+        "Database {} is newer (schema {version}) than this program (schema {SCHEMA_VERSION}); install the newer program",
+        path.display()
+    );
+    let copy = migrate::copy_path(data_dir, SCHEMA_VERSION);
+    if copy.exists() {
+        message.push_str(&format!(
+            ", or go back to the copy made before the upgrade: mv {} {} (what came since is lost)",
+            copy.display(),
+            path.display()
+        ));
+    }
+    Error::new(Kind::Corrupt, message)
+}
+
+/// Looks at the file through a connection that neither writes nor checkpoints.
+fn look(path: &Path) -> Result<Found> {
+    let cannot = |error: std::io::Error| {
+        Error::usage(format!("Cannot read {}; check its owner and permissions", path.display())).because(error)
+    };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) => return Err(cannot(error)),
+    };
+    let mut header = Vec::new();
+    file.by_ref().take(16).read_to_end(&mut header).map_err(cannot)?;
+    let has_wal = fs::metadata(wal_path(path)).is_ok_and(|wal| wal.len() > 0);
+    if header.is_empty() && !has_wal {
+        return Ok(Found::Nothing);
+    }
+    if !header.is_empty() && header != b"SQLite format 3\0" {
+        return Err(damaged(path, "it is not a database"));
+    }
+    let connection = open_to_look(path, has_wal)?;
+    let unreadable = |error: rusqlite::Error| match Error::from(error) {
+        error if error.kind() == Kind::Corrupt => damaged(path, "it cannot be read").because(error),
+        error => error,
+    };
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(unreadable)?;
+    if tables == 0 {
+        return Ok(Found::Nothing);
+    }
+    let id: i64 = pragma(&connection, "application_id").map_err(unreadable)?;
+    if id != APPLICATION_ID {
+        return Err(damaged(path, "it is a database of another program"));
+    }
+    let version = pragma(&connection, "user_version").map_err(unreadable)?;
+    if version == SCHEMA_VERSION {
+        let missing = missing_statements(&connection).map_err(unreadable)?;
+        match missing {
+            Some(missing) if missing.is_empty() => {}
+            Some(missing) if missing.iter().all(|sql| sql.starts_with("CREATE INDEX")) => {
+                return Ok(Found::WithoutIndexes);
+            }
+            _ => return Err(damaged(path, "its tables are not those of this version")),
+        }
+        for sql in [
+            "SELECT count(*) FROM meta",
+            "SELECT coalesce(max(id), 0) FROM records",
+            "SELECT coalesce(max(record_id), 0) FROM payloads",
+        ] {
+            connection.query_row(sql, [], |_| Ok(())).map_err(unreadable)?;
+        }
+    }
+    Ok(Found::Version(version))
+}
+
+fn open_to_look(path: &Path, has_wal: bool) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Without a log nothing beside the file counts, and `immutable` leaves no trace at all.
+    let uri = format!("file:{}{}", uri_path(path), if has_wal { "" } else { "?immutable=1" });
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn uri_path(path: &Path) -> String {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    absolute.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
+}
+
+/// The write-ahead log of a database file.
+pub fn wal_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn damaged(path: &Path, why: &str) -> Error {
+    Error::new(
+        Kind::Corrupt,
+        format!("Database {} is refused and left untouched: {why}; restore a backup", path.display()),
+    )
+}
+
+fn create(data_dir: &Path, path: &Path) -> Result<()> {
+    make_data_dir(data_dir)?;
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // In another order auto_vacuum silently stays off.
+    connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL")?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")?;
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        transaction.execute_batch(SCHEMA)?;
+        let file_id = random_hex()?;
+        transaction.execute("INSERT INTO meta (name, value) VALUES ('file_id', ?1)", [file_id])?;
+        transaction.execute("INSERT INTO meta (name, value) VALUES ('deletions', '0')", [])?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Makes the data directory, readable by its owner alone, where it is missing.
+fn make_data_dir(data_dir: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(|error| {
+        Error::usage(format!("Cannot make the data directory {}", data_dir.display())).because(error)
+    })
+}
+
+fn random_hex() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::internal("The system has no random numbers").because(error.to_string()))?;
+    Ok(crate::model::record::hex(&bytes))
+}
+
+/// Reads one whole number of a pragma.
+pub fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+/// Opens a connection that writes.
+pub fn open_writer(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;
+         PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY",
+    )?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    payload::add_functions(&connection)?;
+    Ok(connection)
+}
+
+/// Makes the pool of readers.
+pub fn open_readers(path: &Path, readers: u32) -> Result<r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let manager =
+        r2d2_sqlite::SqliteConnectionManager::file(path).with_flags(flags).with_init(prepare_reader);
+    r2d2::Pool::builder()
+        .max_size(readers)
+        .min_idle(Some(1))
+        .test_on_check_out(false)
+        .connection_timeout(Duration::from_secs(5))
+        .build(manager)
+        .map_err(|error| {
+            Error::busy(format!("Cannot open {} for reading", path.display())).because(error)
+        })
+}
+
+fn prepare_reader(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch(
+        "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY",
+    )?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    payload::add_functions(connection)?;
+    read::add_time_limit(connection)
+}
+
+/// The schema of a file, one normalized statement a line, in order of name.
+pub fn schema_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type, name",
+    )?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    rows.map(|sql| sql.map(|sql| normalized(&sql))).collect()
+}
+
+/// The statements of schema.sql that a file lacks; none where it has others too.
+fn missing_statements(connection: &Connection) -> rusqlite::Result<Option<Vec<String>>> {
+    let here = schema_of(connection)?;
+    let reference = reference_schema()?;
+    let is_foreign = here.iter().any(|sql| !reference.contains(sql));
+    Ok((!is_foreign).then(|| reference.into_iter().filter(|sql| !here.contains(sql)).collect()))
+}
+
+fn build_missing_indexes(path: &Path) -> Result<()> {
+    let connection = open_writer(path)?;
+    let missing = missing_statements(&connection)?.unwrap_or_default();
+    log::warn!("Building {} indexes that an unfinished load left out", missing.len());
+    for sql in missing {
+        connection.execute_batch(&sql)?;
+    }
+    Ok(())
+}
+
+/// The schema that schema.sql makes.
+pub fn reference_schema() -> rusqlite::Result<Vec<String>> {
+    let connection = Connection::open_in_memory()?;
+    connection.execute_batch(SCHEMA)?;
+    schema_of(&connection)
+}
+
+/// A statement without comments and with single spaces: a comment may change without a migration.
+fn normalized(sql: &str) -> String {
+    let lines = sql.lines().map(|line| line.split("--").next().unwrap_or(""));
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Storing records: what is prepared on the sender's thread, and what the writer does inside its transaction.
+
+use crate::error::Result;
+use crate::model::record::{NewRecord, parse_hex_16};
+use crate::store::dimensions::{Dimensions, KEY_SEPARATOR, RecordKeys};
+use crate::store::payload::{self, StoredPayload};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
+
+/// A clock that is set back by no more than this is not a step: the time of the record before is used.
+const STEP_BACK_SECS_MAX: i64 = 120;
+
+/// A machine id as the database holds it: half the bytes for the ids that the client makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredMachineId {
+    /// 32 lower-case hexadecimal digits.
+    Hex([u8; 16]),
+    /// Any other text.
+    Text(String),
+}
+
+impl StoredMachineId {
+    /// The stored form of `text`.
+    pub fn encode(text: &str) -> StoredMachineId {
+        match parse_hex_16(text) {
+            Some(bytes) => StoredMachineId::Hex(bytes),
+            None => StoredMachineId::Text(text.to_owned()),
+        }
+    }
+}
+
+impl rusqlite::ToSql for StoredMachineId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            StoredMachineId::Hex(bytes) => ValueRef::Blob(bytes),
+            StoredMachineId::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+/// A record made ready for the writer: everything that needs no database is done.
+#[derive(Debug)]
+pub struct PreparedRecord {
+    captured_at: i64,
+    severity: i64,
+    is_external: bool,
+    record_format_version: u8,
+    payload_format_version: Option<u32>,
+    machine_id: StoredMachineId,
+    event_id: Option<[u8; 16]>,
+    payload: StoredPayload,
+    keys: RecordKeys,
+    digest: Option<i64>,
+}
+
+impl PreparedRecord {
+    /// Prepares a validated record; hashes and perhaps deflates its payload.
+    pub fn new(record: NewRecord) -> Result<PreparedRecord> {
+        let digest = record.event_id.map(|_| digest(&record));
+        let system_name = record.system_name.as_deref().unwrap_or("");
+        let profile = [
+            record.host_type.as_str(),
+            &record.kernel_version,
+            record.board_name.as_deref().unwrap_or(""),
+            record.cpu_model.as_deref().unwrap_or(""),
+            record.bios_version.as_deref().unwrap_or(""),
+            &record.arch,
+        ]
+        .join(KEY_SEPARATOR.encode_utf8(&mut [0; 4]));
+        Ok(PreparedRecord {
+            captured_at: record.captured_at,
+            severity: record.severity.number(),
+            is_external: record.is_external,
+            record_format_version: record.record_format_version,
+            payload_format_version: record.payload_format_version,
+            machine_id: StoredMachineId::encode(&record.machine_id),
+            event_id: record.event_id.map(|id| id.0),
+            keys: RecordKeys {
+                build: format!("{system_name}{KEY_SEPARATOR}{}", record.build),
+                classification: record.classification,
+                profile,
+            },
+            payload: StoredPayload::encode(record.payload)?,
+            digest,
+        })
+    }
+
+    /// Bytes that it adds to a transaction, roughly.
+    pub fn len_bytes(&self) -> usize {
+        self.payload.len_bytes() + 200
+    }
+}
+
+/// What makes two posts the same record, in eight bytes: equal digests are looked at, not believed.
+fn digest(record: &NewRecord) -> i64 {
+    let mut hash = Sha256::new();
+    for part in [record.machine_id.as_str(), &record.classification, &record.payload] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    if let Some(event_id) = record.event_id {
+        hash.update(event_id.0);
+    }
+    hash.update(record.captured_at.to_le_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    i64::from_le_bytes(first)
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its id, or that of the same record stored before.
+    pub id: i64,
+    /// When that was received.
+    pub received_at: i64,
+    /// False where the same record was there already.
+    pub is_new: bool,
+}
+
+/// What the writer carries from record to record.
+#[derive(Debug, Default)]
+pub struct InsertState {
+    /// Ids and counts of the repeating strings.
+    pub dimensions: Dimensions,
+    /// `received_at` of the newest row; none where it must be looked up.
+    pub last_received_at: Option<i64>,
+}
+
+/// Stores one record inside the open transaction. `received_at` is the time of the clock now.
+pub fn insert_record(
+    connection: &Connection,
+    state: &mut InsertState,
+    record: &PreparedRecord,
+    received_at: i64,
+) -> Result<Stored> {
+    if let Some(stored) = find_recent(connection, record)? {
+        return Ok(stored);
+    }
+    let ids = state.dimensions.ids(connection, &record.keys)?;
+    let last = match state.last_received_at {
+        Some(last) => last,
+        None => newest_received_at(connection)?,
+    };
+    let is_step = received_at < last - STEP_BACK_SECS_MAX;
+    let received_at = if is_step { received_at } else { received_at.max(last) };
+    connection
+        .prepare_cached(
+            "INSERT INTO records (received_at, captured_at, classification_id, build_id, profile_id, severity,
+               is_external, record_format_version, payload_format_version, machine_id, event_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(rusqlite::params![
+            received_at,
+            record.captured_at,
+            ids.classification,
+            ids.build,
+            ids.profile,
+            record.severity,
+            record.is_external,
+            record.record_format_version,
+            record.payload_format_version,
+            record.machine_id,
+            record.event_id,
+        ])?;
+    let id = connection.last_insert_rowid();
+    connection
+        .prepare_cached("INSERT INTO payloads (record_id, payload) VALUES (?1, ?2)")?
+        .execute(rusqlite::params![id, record.payload])?;
+    if is_step {
+        connection.prepare_cached("INSERT INTO clock_steps (first_id) VALUES (?1)")?.execute([id])?;
+    }
+    if let Some(digest) = record.digest {
+        // Two different records of one second with one digest: the first stays the one that is known again.
+        connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO recent_records (captured_at, digest, record_id) VALUES (?1, ?2, ?3)",
+            )?
+            .execute([record.captured_at, digest, id])?;
+    }
+    state.last_received_at = Some(received_at);
+    state.dimensions.count(ids, record.severity);
+    Ok(Stored { id, received_at, is_new: true })
+}
+
+fn newest_received_at(connection: &Connection) -> Result<i64> {
+    Ok(connection
+        .prepare_cached("SELECT received_at FROM records ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?
+        .unwrap_or(i64::MIN / 2))
+}
+
+/// The same record, stored in the last 24 hours. All its fields are compared, not only the digest.
+fn find_recent(connection: &Connection, record: &PreparedRecord) -> Result<Option<Stored>> {
+    let (Some(digest), Some(event_id)) = (record.digest, record.event_id) else {
+        return Ok(None);
+    };
+    let Some(id) = connection
+        .prepare_cached("SELECT record_id FROM recent_records WHERE captured_at = ?1 AND digest = ?2")?
+        .query_row([record.captured_at, digest], |row| row.get::<_, i64>(0))
+        .optional()?
+    else {
+        return Ok(None);
+    };
+    let mut find = connection.prepare_cached(
+        "SELECT r.received_at, p.payload FROM records r
+         JOIN payloads p ON p.record_id = r.id
+         JOIN classifications c ON c.id = r.classification_id
+         WHERE r.id = ?1 AND r.captured_at = ?2 AND r.machine_id = ?3 AND r.event_id = ?4 AND c.name = ?5",
+    )?;
+    let values = rusqlite::params![
+        id,
+        record.captured_at,
+        record.machine_id,
+        Value::Blob(event_id.to_vec()),
+        record.keys.classification
+    ];
+    let mut rows = find.query(values)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let is_same = match &record.payload {
+        StoredPayload::Plain(text) => payload::decode(row.get_ref(1)?)? == *text,
+        StoredPayload::Deflated(bytes) => {
+            payload::decode(row.get_ref(1)?)? == payload::decode(ValueRef::Blob(bytes))?
+        }
+    };
+    Ok(is_same.then_some(Stored { id, received_at: row.get(0)?, is_new: false }))
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The skeleton of every page: head, the bar across the top, main, footer.
+
+use crate::views::{Page, VIEWS, assets, text};
+use maud::{DOCTYPE, Markup, html};
+
+/// What the skeleton shows beside the page.
+pub struct Frame<'a> {
+    /// Where the page stands; the navigation marks the view it belongs to.
+    pub path: &'a str,
+    /// All records stored; none where it is not known.
+    pub n_records: Option<i64>,
+}
+
+/// The whole document.
+pub fn render(frame: &Frame, page: &Page) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                title { (page.title) " · muster" }
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                link rel="icon" type="image/svg+xml" href=(assets::url("favicon.svg"));
+                link rel="stylesheet" href=(assets::url("style.css"));
+                script defer src=(assets::url("app.js")) {}
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                (bar(frame))
+                main #main tabindex="-1" { (page.markup) }
+                (footer(frame))
+            }
+        }
+    }
+}
+
+/// The bar across the top; on a narrow screen the links scroll inside it.
+fn bar(frame: &Frame) -> Markup {
+    html! {
+        header.bar {
+            a.brand href="/" {
+                svg.mark viewBox="0 0 20 20" aria-hidden="true" {
+                    @for (x, y) in [(3, 3), (10, 3), (17, 3), (3, 10), (17, 10), (3, 17), (10, 17), (17, 17)] {
+                        circle cx=(x) cy=(y) r="2" {}
+                    }
+                    circle.here cx="10" cy="10" r="3" {}
+                }
+                "muster"
+            }
+            nav aria-label="Views" {
+                ul {
+                    @for view in VIEWS.iter().filter(|view| view.in_navigation) {
+                        li {
+                            a href=(view.path) title=(view.help)
+                                aria-current=[is_within(frame.path, view.path).then_some("page")] {
+                                (view.title)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// True where `path` is the view's or below it.
+fn is_within(path: &str, view_path: &str) -> bool {
+    path.strip_prefix(view_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn footer(frame: &Frame) -> Markup {
+    html! {
+        footer.foot {
+            span { "muster " (env!("CARGO_PKG_VERSION")) }
+            @if let Some(n_records) = frame.n_records {
+                span { (text::counted(n_records, "record", "records")) }
+            }
+            span { "Times are UTC" }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Text that came from outside, made fit to be seen: nothing in it is invisible, reorders what stands around it, or
+//! is longer than it should be. Escaping is maud's business.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// What begins nearly every classification of a Clear Linux client; lists leave it out.
+const USUAL_DOMAIN: &str = "org.clearlinux/";
+
+/// The text with a visible sign for each control character and each mark that changes the direction of writing.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    text.chars().for_each(|c| push_visible(&mut shown, c));
+    Cow::Owned(shown)
+}
+
+/// The beginning of a text in one line: white space is one space each, at most `chars_max` characters are read.
+pub fn one_line(text: &str, chars_max: usize) -> String {
+    let mut line = String::new();
+    let mut is_space_due = false;
+    for c in text.chars().take(chars_max) {
+        if c.is_whitespace() {
+            is_space_due = !line.is_empty();
+            continue;
+        }
+        if std::mem::take(&mut is_space_due) {
+            line.push(' ');
+        }
+        push_visible(&mut line, c);
+    }
+    line
+}
+
+/// The text cut into runs: true with the signs for characters that are else not seen, false with plain text.
+///
+/// Line ends and tabs are plain. Runs are never empty and their kinds alternate.
+pub fn runs(text: &str) -> Vec<(bool, Cow<'_, str>)> {
+    let is_marked = |c: char| is_hidden(c) && c != '\n' && c != '\t';
+    let mut runs = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_sign = is_marked(first);
+        let end = rest.find(|c| is_marked(c) != is_sign).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        runs.push((is_sign, if is_sign { visible(run) } else { Cow::Borrowed(run) }));
+        rest = after;
+    }
+    runs
+}
+
+/// True for a character that a page would not show, or that would turn around the text beside it.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn push_visible(text: &mut String, c: char) {
+    match c {
+        '\0'..='\x1f' => text.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
+        '\x7f' => text.push('\u{2421}'),
+        // Writing to a String cannot fail.
+        c if is_hidden(c) => _ = write!(text, "⟨U+{:04X}⟩", u32::from(c)),
+        c => text.push(c),
+    }
+}
+
+/// A classification as lists show it: without the domain that nearly all have, and visible.
+pub fn short_classification(classification: &str) -> Cow<'_, str> {
+    match classification.strip_prefix(USUAL_DOMAIN) {
+        Some(rest) if !rest.is_empty() => visible(rest),
+        _ => visible(classification),
+    }
+}
+
+/// The first `chars` characters and an ellipsis where there are more.
+pub fn start(text: &str, chars: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => Cow::Owned(format!("{}…", visible(&text[..end]))),
+        None => visible(text),
+    }
+}
+
+/// A number with a comma between each three digits.
+pub fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun: `1 record`, `2,000 records`.
+pub fn counted(number: i64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_made_visible() {
+        let cases = [
+            ("plain é 😀", "plain é 😀"),
+            ("a\0b\x1b\x7f", "a␀b␛␡"),
+            ("\u{85}\u{202e}evil", "⟨U+0085⟩⟨U+202E⟩evil"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(visible(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_has_no_line_ends_and_no_more_than_asked() {
+        assert_eq!(one_line("\n a\r\n\tb  c\0\n", 100), "a b c␀");
+        assert_eq!(one_line("😀😀😀", 2), "😀😀");
+        assert_eq!(one_line("", 2), "");
+    }
+
+    #[test]
+    fn runs_join_to_the_whole_text() {
+        let runs = runs("a\n\tb\0\0c");
+        let texts: Vec<_> = runs.iter().map(|(is_sign, text)| (*is_sign, text.as_ref())).collect();
+        assert_eq!(texts, [(false, "a\n\tb"), (true, "␀␀"), (false, "c")]);
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (-1234567, "-1,234,567")] {
+            assert_eq!(grouped(number), expected);
+        }
+        assert_eq!(counted(1, "record", "records"), "1 record");
+    }
+
+    #[test]
+    fn a_classification_loses_the_usual_domain_only() {
+        assert_eq!(short_classification("org.clearlinux/crash/clr"), "crash/clr");
+        assert_eq!(short_classification("org.example/a/b"), "org.example/a/b");
+        assert_eq!(start("abcdef", 3), "abc…");
+        assert_eq!(start("abc", 3), "abc");
+    }
+}
