@@ -5,5 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 pub mod http;
+pub mod ingest;
 pub mod model;
+pub mod ops;
 pub mod store;

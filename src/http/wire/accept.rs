@@ -13,9 +13,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Stack of a connection's thread: handlers render pages and run SQLite, nothing recurses deeply.
-const STACK_BYTES: usize = 512 * 1024;
-
 /// Between two log lines of one kind.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
@@ -57,21 +54,15 @@ impl AcceptLoop<'_> {
         // already, which the first read notices.
         let _ = socket.set_nodelay(true);
         match self.shared.registry.admit(socket, peer) {
-            Ok(conn) => self.spawn(conn),
+            Ok(conn) => self.serve(&conn),
             Err(socket) => self.turn_away(socket),
         }
     }
 
-    fn spawn(&mut self, conn: Arc<Conn>) {
-        let (shared, served) = (Arc::clone(self.shared), Arc::clone(&conn));
-        let body = move || {
-            connection::serve(&shared, &served);
-            shared.registry.remove(&served);
-        };
-        let name = format!("conn-{}", conn.number % 1_000_000_000);
-        if let Err(error) = thread::Builder::new().name(name).stack_size(STACK_BYTES).spawn(body) {
+    fn serve(&mut self, conn: &Arc<Conn>) {
+        if let Err(error) = self.shared.workers.serve(self.shared, conn) {
             self.complaints.log("Cannot start a thread for a connection", &error);
-            self.shared.registry.remove(&conn);
+            self.shared.registry.remove(conn);
         }
     }
 

@@ -17,6 +17,7 @@ use super::limits::Limits;
 use super::registry::{Conn, Registry};
 use super::reply::{self, Manner, Writer};
 use super::transport::Transport;
+use super::workers::Workers;
 use rouille::{Request, Response};
 use std::any::Any;
 use std::io::ErrorKind;
@@ -44,6 +45,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) registry: Registry,
     pub(super) bounds: Bounds,
+    pub(super) workers: Workers,
 }
 
 /// What becomes of the connection after a request.

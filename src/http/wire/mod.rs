@@ -3,7 +3,7 @@
 //! answer is a [`Handler`]'s business.
 //!
 //! ```text
-//! Listeners ─> accept (a thread each) ─> registry: who may stay ─> connection (a thread each)
+//! Listeners ─> accept (a thread each) ─> registry: who may stay ─> connection (a thread each: workers)
 //!                                                                     transport  bytes, deadlines, later TLS
 //!                                                                     input      read ahead
 //!                                                                     head, framing, body ─> Handler ─> reply
@@ -29,6 +29,7 @@ mod server;
 mod slots;
 mod stop;
 mod transport;
+mod workers;
 
 pub use exchange::{BodyPolicy, Handler, Head, Incoming};
 pub use limits::Limits;

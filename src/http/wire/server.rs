@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::listener::{Listeners, Listening};
 use super::registry::Registry;
 use super::stop::Stop;
+use super::workers::Workers;
 use crate::error::{Error, Result};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ impl Server {
             limits,
             registry: Registry::new(cap),
             bounds: Bounds { budget, bytes_free },
+            workers: Workers::default(),
         });
         let addresses = listeners.local_addresses();
         let listening: Vec<Arc<Listening>> = listeners.all.into_iter().map(Arc::new).collect();
@@ -127,6 +129,7 @@ fn wait_for_stop(shared: &Shared, stop: &Stop, listening: Vec<Arc<Listening>>, l
             log::error!("An accept loop panicked");
         }
     }
+    shared.workers.close();
 }
 
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {

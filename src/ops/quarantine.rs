@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What an admin does with a post in quarantine: admit it after correction, or drop it.
+
+use crate::error::{Error, Result};
+use crate::ingest::{accept_values, known_values};
+use crate::model::pairs::Pairs;
+use crate::model::quarantine::Quarantined;
+use crate::model::record::Record;
+use crate::ops::{App, collect};
+
+/// The values that the correction form starts with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// Every field of a record by its JSON key, empty where it cannot be read.
+    pub values: Vec<(&'static str, String)>,
+    /// The payload.
+    pub payload: String,
+    /// Whether the record is marked external.
+    pub is_external: bool,
+}
+
+/// Reads what can be read of a post in quarantine.
+pub fn correction_of(post: &Quarantined) -> Correction {
+    let fields = fields_of(&post.content.head);
+    let (values, payload) = known_values(&fields, &post.content.body);
+    let is_external = fields.iter().any(|(name, value)| {
+        name.replace('_', "-").eq_ignore_ascii_case("x-clr-external") && value.eq_ignore_ascii_case("true")
+    });
+    Correction { values, payload, is_external }
+}
+
+/// The header fields of a raw head: every line after the first that has a colon.
+fn fields_of(head: &[u8]) -> Vec<(String, String)> {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text.to_owned(),
+        Err(_) => head.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    let lines = text.split('\n').skip(1).filter_map(|line| line.split_once(':'));
+    lines.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+}
+
+/// Stores a corrected post and takes it out of quarantine. `form`: the fields by their JSON key, `payload`, and
+/// `external` = `true`. Kinds: NotFound where it is gone, Invalid where it still breaks a rule.
+pub fn admit(app: &App, id: i64, form: &Pairs) -> Result<Record> {
+    require(app, id)?;
+    // A browser sends line ends of a text field as CR LF.
+    let payload = form.first("payload").unwrap_or("").replace("\r\n", "\n");
+    let is_external = form.first("external") == Some("true");
+    let record = accept_values(form.0.clone(), payload, is_external, &app.ingest_limits())?;
+    let record = collect::store(app, record)?;
+    app.store.delete_quarantined(id)?;
+    log::info!("Admitted quarantined post {id} as record {}", record.id);
+    Ok(record)
+}
+
+/// Drops a post from quarantine. NotFound where it is gone.
+pub fn drop_post(app: &App, id: i64) -> Result<()> {
+    if !app.store.delete_quarantined(id)? {
+        return Err(gone(id));
+    }
+    log::info!("Dropped quarantined post {id}");
+    Ok(())
+}
+
+/// The post, or NotFound.
+pub fn require(app: &App, id: i64) -> Result<Quarantined> {
+    app.store.find_quarantined(id)?.ok_or_else(|| gone(id))
+}
+
+fn gone(id: i64) -> Error {
+    Error::not_found(format!("There is no post {id} in quarantine; it was admitted or dropped"))
+}
