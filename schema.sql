@@ -44,6 +44,13 @@ CREATE TABLE severities (
 ) STRICT;
 INSERT INTO severities (severity) VALUES (1), (2), (3), (4);
 
+-- How many records came from outside (1) and from our own machines (0); two rows from the start.
+CREATE TABLE sources (
+  is_external INTEGER PRIMARY KEY CHECK (is_external IN (0, 1)),
+  records INTEGER NOT NULL DEFAULT 0 -- always exact
+) STRICT;
+INSERT INTO sources (is_external) VALUES (0), (1);
+
 -- One telemetry record, without its payload, so that a search through a million rows reads little.
 CREATE TABLE records (
   id INTEGER PRIMARY KEY AUTOINCREMENT, -- ascending in the order of storing, never used again

@@ -1,5 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The wire. `wire` is an HTTP/1.1 server of our own around rouille's Request and Response; the other modules are
 //! what muster answers over it. Nothing below this layer knows HTTP.
+//!
+//! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
+mod call;
+mod collector;
+mod compress;
+mod csv_rows;
+mod export;
+mod health;
+mod hosts;
+mod pages;
+mod record_json;
+mod records_api;
+mod respond;
+pub mod routes;
+mod stream;
+mod web;
 pub mod wire;
+
+pub use web::Web;

@@ -92,7 +92,9 @@ impl RecordFilter {
         let mut filter = RecordFilter {
             classification: value("classification").map(classification).transpose()?,
             severity: value("severity").map(|v| integer("severity", v)).transpose()?,
-            machine_id: value("machine_id").map(|v| text("machine_id", v, MACHINE_ID_CHARS_MAX)).transpose()?,
+            machine_id: value("machine_id")
+                .map(|v| text("machine_id", v, MACHINE_ID_CHARS_MAX))
+                .transpose()?,
             build: value("build").map(|v| text("build", v, BUILD_CHARS_MAX)).transpose()?,
             system_name: value("system_name")
                 .map(|v| text("system_name", v, SYSTEM_NAME_CHARS_MAX))
@@ -102,7 +104,10 @@ impl RecordFilter {
             payload: value("payload").map(|v| pattern("payload", v)).transpose()?,
             not_payload: value("not_payload").map(|v| pattern("not_payload", v)).transpose()?,
             received_from: value("from_date").map(|v| date("from_date", v)).transpose()?,
-            received_before: value("to_date").map(|v| date("to_date", v)).transpose()?.map(|at| at + DAY_SECS),
+            received_before: value("to_date")
+                .map(|v| date("to_date", v))
+                .transpose()?
+                .map(|at| at + DAY_SECS),
         };
         let days = value("created_in_days").map(|v| count("created_in_days", v)).transpose()?;
         let secs = value("created_in_sec").map(|v| count("created_in_sec", v)).transpose()?;
@@ -143,8 +148,10 @@ fn classification(value: &str) -> Parsed<ClassificationPattern> {
     if value.is_empty() {
         return Err(broken("classification", "must not be empty"));
     }
-    ClassificationPattern::parse(value)
-        .map_err(|error| ParameterError { parameter: "classification".into(), message: error.message().into() })
+    ClassificationPattern::parse(value).map_err(|error| ParameterError {
+        parameter: "classification".into(),
+        message: error.message().into(),
+    })
 }
 
 /// Reads a whole number that may be negative.

@@ -44,7 +44,8 @@ mod tests {
 
     #[test]
     fn versions_are_in_the_order_that_people_expect() {
-        let ordered = ["", "2", "10", "10.1", "22.04", "22.10", "22.10-rc1", "41890", "99999999999999999999999", "a1"];
+        let ordered =
+            ["", "2", "10", "10.1", "22.04", "22.10", "22.10-rc1", "41890", "99999999999999999999999", "a1"];
         for pair in ordered.windows(2) {
             assert_eq!(by_version(pair[0], pair[1]), Ordering::Less, "{pair:?}");
             assert_eq!(by_version(pair[1], pair[0]), Ordering::Greater, "{pair:?}");

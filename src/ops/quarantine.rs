@@ -12,8 +12,8 @@ use crate::ops::{App, collect};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correction {
     /// Every field of a record by its JSON key, empty where it cannot be read.
-    pub values: Vec<(&'static str, String)>,
-    /// The payload.
+    pub values: Vec<(String, String)>,
+    /// The payload as it came.
     pub payload: String,
     /// Whether the record is marked external.
     pub is_external: bool,
@@ -23,6 +23,7 @@ pub struct Correction {
 pub fn correction_of(post: &Quarantined) -> Correction {
     let fields = fields_of(&post.content.head);
     let (values, payload) = known_values(&fields, &post.content.body);
+    let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let is_external = fields.iter().any(|(name, value)| {
         name.replace('_', "-").eq_ignore_ascii_case("x-clr-external") && value.eq_ignore_ascii_case("true")
     });
@@ -39,14 +40,17 @@ fn fields_of(head: &[u8]) -> Vec<(String, String)> {
     lines.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-/// Stores a corrected post and takes it out of quarantine. `form`: the fields by their JSON key, `payload`, and
-/// `external` = `true`. Kinds: NotFound where it is gone, Invalid where it still breaks a rule.
+/// Stores a corrected post and takes it out of quarantine. `form`: the fields by their JSON key, and `payload`, which
+/// does not count where `payload_as_sent` is `true`. Kinds: NotFound where it is gone, Invalid or TooLarge where it
+/// still breaks a rule.
 pub fn admit(app: &App, id: i64, form: &Pairs) -> Result<Record> {
-    require(app, id)?;
-    // A browser sends line ends of a text field as CR LF.
-    let payload = form.first("payload").unwrap_or("").replace("\r\n", "\n");
-    let is_external = form.first("external") == Some("true");
-    let record = accept_values(form.0.clone(), payload, is_external, &app.ingest_limits())?;
+    let sent = correction_of(&require(app, id)?);
+    let payload = match form.first("payload_as_sent") {
+        Some("true") => sent.payload,
+        // A browser sends the line ends of a text area as CR LF.
+        _ => form.first("payload").unwrap_or("").replace("\r\n", "\n"),
+    };
+    let record = accept_values(form.0.clone(), payload, sent.is_external, &app.ingest_limits())?;
     let record = collect::store(app, record)?;
     app.store.delete_quarantined(id)?;
     log::info!("Admitted quarantined post {id} as record {}", record.id);

@@ -15,6 +15,8 @@ pub struct RecordChoices {
     pub systems: Vec<(String, i64)>,
     /// System name and build, by system, newest version first.
     pub builds: Vec<(String, String, i64)>,
+    /// How many records are external.
+    pub external: i64,
 }
 
 impl Store {
@@ -36,7 +38,9 @@ impl Store {
             for (system, _, records) in builds.iter().filter(|(system, _, _)| !system.is_empty()) {
                 *systems.entry(system.clone()).or_default() += records;
             }
-            Ok(RecordChoices { classifications, systems: systems.into_iter().collect(), builds })
+            let mut statement = connection.prepare_cached("SELECT records FROM sources WHERE is_external = 1")?;
+            let external = statement.query_row([], |row| row.get(0))?;
+            Ok(RecordChoices { classifications, systems: systems.into_iter().collect(), builds, external })
         })
     }
 

@@ -45,6 +45,8 @@ pub const PROFILE: Dimension = Dimension {
     add: "UPDATE profiles SET records = records + ?2 WHERE id = ?1",
 };
 
+/// Adds to the count of a source; its parameters are like those of the other dimensions.
+const ADD_SOURCE: &str = "UPDATE sources SET records = records + ?2 WHERE is_external = ?1";
 /// Adds to the count of a severity; its parameters are like those of the other dimensions.
 const ADD_SEVERITY: &str = "UPDATE severities SET records = records + ?2 WHERE severity = ?1";
 
@@ -128,6 +130,7 @@ pub struct Dimensions {
     builds: Ids,
     profiles: Ids,
     severities: HashMap<i64, i64>,
+    sources: HashMap<i64, i64>,
 }
 
 impl Default for Dimensions {
@@ -137,6 +140,7 @@ impl Default for Dimensions {
             builds: Ids::new(BUILD),
             profiles: Ids::new(PROFILE),
             severities: HashMap::new(),
+            sources: HashMap::new(),
         }
     }
 }
@@ -152,11 +156,12 @@ impl Dimensions {
     }
 
     /// Notes a stored record for the counts.
-    pub fn count(&mut self, ids: RecordIds, severity: i64) {
+    pub fn count(&mut self, ids: RecordIds, severity: i64, is_external: bool) {
         *self.classifications.added.entry(ids.classification).or_default() += 1;
         *self.builds.added.entry(ids.build).or_default() += 1;
         *self.profiles.added.entry(ids.profile).or_default() += 1;
         *self.severities.entry(severity).or_default() += 1;
+        *self.sources.entry(i64::from(is_external)).or_default() += 1;
     }
 
     /// Writes the noted counts; to be called before the commit.
@@ -164,7 +169,8 @@ impl Dimensions {
         self.classifications.flush(connection)?;
         self.builds.flush(connection)?;
         self.profiles.flush(connection)?;
-        add_all(connection, ADD_SEVERITY, &mut self.severities)
+        add_all(connection, ADD_SEVERITY, &mut self.severities)?;
+        add_all(connection, ADD_SOURCE, &mut self.sources)
     }
 
 }

@@ -181,7 +181,7 @@ pub fn insert_record(
             .execute([record.captured_at, digest, id])?;
     }
     state.last_received_at = Some(received_at);
-    state.dimensions.count(ids, record.severity);
+    state.dimensions.count(ids, record.severity, record.is_external);
     Ok(Stored { id, received_at, is_new: true })
 }
 

@@ -55,7 +55,12 @@ impl Store {
         let until = Instant::now() + query.search_most;
         // A single statement may overrun a little: the limit that interrupts is for what went wrong.
         let most = query.search_most.saturating_mul(2) + Duration::from_secs(1);
-        self.read(most, |connection| list(connection, query, until))
+        let found = self.read(most, |connection| search(connection, query, until, record_rows))?;
+        Ok(RecordPage {
+            records: found.rows,
+            next_below_id: found.next_below_id,
+            searched_back_to: found.searched_back_to,
+        })
     }
 
     /// One record.
@@ -65,6 +70,51 @@ impl Store {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([id])?;
             rows.next()?.map(|row| record_from_row(row, PayloadPart::Whole)).transpose()
+        })
+    }
+
+    /// The ids of the records that a filter chooses, newest first, at most `rows_max`; it searches to the end.
+    pub fn list_record_ids(
+        &self,
+        filter: &RecordFilter,
+        below_id: Option<i64>,
+        rows_max: usize,
+    ) -> Result<Vec<i64>> {
+        let mut ids = Vec::new();
+        let mut below_id = below_id;
+        loop {
+            let query = RecordQuery {
+                filter: filter.clone(),
+                below_id,
+                above_id: None,
+                rows_max: rows_max - ids.len(),
+                payload: PayloadPart::Start(0),
+                search_most: Duration::from_secs(1),
+            };
+            let until = Instant::now() + query.search_most;
+            // A second at a time: a long search lends its connection to others in between.
+            let page = self.read(super::READ_MOST, |connection| search(connection, &query, until, id_rows))?;
+            ids.extend(page.rows);
+            below_id = page.next_below_id;
+            if below_id.is_none() || ids.len() >= rows_max {
+                return Ok(ids);
+            }
+        }
+    }
+
+    /// The records of these ids, in their order; those deleted meanwhile are left out.
+    pub fn find_records(&self, ids: &[i64]) -> Result<Vec<Record>> {
+        let sql = format!("SELECT {RECORD_COLUMNS} FROM records r {RECORD_JOINS} WHERE r.id = ?1");
+        self.read(super::READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let mut records = Vec::with_capacity(ids.len());
+            for id in ids {
+                let mut rows = statement.query([id])?;
+                if let Some(row) = rows.next()? {
+                    records.push(record_from_row(row, PayloadPart::Whole)?);
+                }
+            }
+            Ok(records)
         })
     }
 
@@ -97,8 +147,29 @@ fn oldest_id(connection: &Connection) -> Result<i64> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
-fn list(connection: &Connection, query: &RecordQuery, until: Instant) -> Result<RecordPage> {
-    let Some(plan) = Plan::make(connection, &query.filter)? else { return Ok(RecordPage::default()) };
+/// What a search found: rows of whatever was asked for.
+struct Found<T> {
+    rows: Vec<T>,
+    next_below_id: Option<i64>,
+    searched_back_to: Option<i64>,
+}
+
+impl<T> Default for Found<T> {
+    fn default() -> Found<T> {
+        Found { rows: Vec::new(), next_below_id: None, searched_back_to: None }
+    }
+}
+
+/// Adds the rows of the ids from the first (included) to the second (excluded) number, up to the page's size.
+type WindowRows<T> = fn(&Search<'_, T>, i64, i64, &mut Vec<T>) -> Result<()>;
+
+fn search<T: HasId>(
+    connection: &Connection,
+    query: &RecordQuery,
+    until: Instant,
+    window_rows: WindowRows<T>,
+) -> Result<Found<T>> {
+    let Some(plan) = Plan::make(connection, &query.filter)? else { return Ok(Found::default()) };
     let mut low = oldest_id(connection)?.max(query.above_id.map_or(1, |id| id.saturating_add(1)));
     let mut high = newest_id(connection)? + 1;
     if let Some(below) = query.below_id {
@@ -108,35 +179,52 @@ fn list(connection: &Connection, query: &RecordQuery, until: Instant) -> Result<
         low = low.max(first);
         high = high.min(end);
     }
-    Search { connection, plan, query, low, until, window: 0 }.run(high)
+    Search { connection, plan, query, low, until, window: 0, window_rows }.run(high)
 }
 
-struct Search<'a> {
+trait HasId {
+    fn id(&self) -> i64;
+}
+
+impl HasId for Record {
+    fn id(&self) -> i64 {
+        self.id
+    }
+}
+
+impl HasId for i64 {
+    fn id(&self) -> i64 {
+        *self
+    }
+}
+
+struct Search<'a, T> {
     connection: &'a Connection,
     plan: Plan,
     query: &'a RecordQuery,
     low: i64,
     until: Instant,
     window: i64,
+    window_rows: WindowRows<T>,
 }
 
-impl Search<'_> {
+impl<T: HasId> Search<'_, T> {
     /// Walks from `high` (excluded) down to `low` (included).
-    fn run(mut self, mut high: i64) -> Result<RecordPage> {
-        let mut page = RecordPage::default();
+    fn run(mut self, mut high: i64) -> Result<Found<T>> {
+        let mut page = Found::default();
         self.window = self.first_window();
-        while high > self.low && page.records.len() < self.query.rows_max {
-            if Instant::now() >= self.until && high < i64::MAX {
+        while high > self.low && page.rows.len() < self.query.rows_max {
+            if Instant::now() >= self.until {
                 return self.out_of_time(page, high);
             }
             let low = self.window_low(high);
             let began = Instant::now();
-            let found = page.records.len();
-            match self.window_rows(low, high, &mut page.records) {
+            let found = page.rows.len();
+            match (self.window_rows)(&self, low, high, &mut page.rows) {
                 Ok(()) => {}
                 // Interrupted in mid-window: what was found of it is dropped, so that nothing is left out.
                 Err(error) if error.kind() == Kind::Busy && Instant::now() >= self.until => {
-                    page.records.truncate(found);
+                    page.rows.truncate(found);
                     return self.out_of_time(page, high);
                 }
                 Err(error) => return Err(error),
@@ -144,14 +232,14 @@ impl Search<'_> {
             high = low;
             self.adapt(began.elapsed());
         }
-        if page.records.len() >= self.query.rows_max {
+        if page.rows.len() >= self.query.rows_max {
             // Whether there is more is seen by who asks for it; only the very end is known here.
-            page.next_below_id = page.records.last().map(|last| last.id).filter(|id| *id > self.low);
+            page.next_below_id = page.rows.last().map(HasId::id).filter(|id| *id > self.low);
         }
         Ok(page)
     }
 
-    fn out_of_time(&self, mut page: RecordPage, high: i64) -> Result<RecordPage> {
+    fn out_of_time(&self, mut page: Found<T>, high: i64) -> Result<Found<T>> {
         page.searched_back_to = received_at_of(self.connection, high)?;
         page.next_below_id = Some(high);
         Ok(page)
@@ -181,21 +269,45 @@ impl Search<'_> {
         }
     }
 
-    /// Adds the rows of ids `low..high` to `records`, up to the page's size.
-    fn window_rows(&self, low: i64, high: i64, records: &mut Vec<Record>) -> Result<()> {
+    fn conditions(&self, low: i64, high: i64) -> Conditions {
         let mut conditions = Conditions::of(&self.query.filter, &self.plan);
         conditions.ids(low, high);
-        let sql = format!(
-            "SELECT {RECORD_COLUMNS} FROM records r {} {RECORD_JOINS} WHERE {} ORDER BY r.id DESC LIMIT {}",
-            self.plan.driver.index_clause(),
-            conditions.sql(),
-            self.query.rows_max - records.len(),
-        );
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(conditions.values()))?;
-        while let Some(row) = rows.next()? {
-            records.push(record_from_row(row, self.query.payload)?);
-        }
-        Ok(())
+        conditions
     }
+}
+
+fn record_rows(search: &Search<'_, Record>, low: i64, high: i64, records: &mut Vec<Record>) -> Result<()> {
+    let conditions = search.conditions(low, high);
+    let sql = format!(
+        "SELECT {RECORD_COLUMNS} FROM records r {} {RECORD_JOINS} WHERE {} ORDER BY r.id DESC LIMIT ?",
+        search.plan.driver.index_clause(),
+        conditions.sql(),
+    );
+    let values = conditions.values_and((search.query.rows_max - records.len()) as i64);
+    let mut statement = search.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        records.push(record_from_row(row, search.query.payload)?);
+    }
+    Ok(())
+}
+
+fn id_rows(search: &Search<'_, i64>, low: i64, high: i64, ids: &mut Vec<i64>) -> Result<()> {
+    let conditions = search.conditions(low, high);
+    let payloads = match search.query.filter.looks_into_payload() {
+        true => "CROSS JOIN payloads p ON p.record_id = r.id",
+        false => "",
+    };
+    let sql = format!(
+        "SELECT r.id FROM records r {} {payloads} WHERE {} ORDER BY r.id DESC LIMIT ?",
+        search.plan.driver.index_clause(),
+        conditions.sql(),
+    );
+    let values = conditions.values_and((search.query.rows_max - ids.len()) as i64);
+    let mut statement = search.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        ids.push(row.get(0)?);
+    }
+    Ok(())
 }

@@ -118,7 +118,9 @@ pub struct Correction {
 pub fn entry(app: &App, viewer: &Viewer, id: i64, correction: &Correction) -> Result<Page> {
     refuse_remote(viewer)?;
     let post = app.store.find_quarantined(id)?.ok_or_else(|| {
-        Error::not_found(format!("Post {id} is not in quarantine; it was admitted, dropped, or gave way to newer ones"))
+        Error::not_found(format!(
+            "Post {id} is not in quarantine; it was admitted, dropped, or gave way to newer ones"
+        ))
     })?;
     Ok(render_entry(&post, viewer, correction, app.clock.now()))
 }

@@ -9,7 +9,7 @@ mod form;
 mod rows;
 
 pub use form::FIELDS;
-pub use rows::render_rows;
+pub use rows::{render_rows, source};
 
 use crate::error::Result;
 use crate::model::filter::{ParameterError, RecordFilter, count};
@@ -94,7 +94,7 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         n_records: app.store.count_records()?,
         has_quarantined: asked.viewer.is_local && !app.store.list_quarantined(None, 1)?.is_empty(),
         origin: asked.viewer.origin.clone(),
-        organisation_id: app.config.ingest.organisation_ids.first().cloned().unwrap_or_default(),
+        organisation_id: app.config.tids.first().cloned().unwrap_or_default(),
     };
     match parse(asked.query, now) {
         Ok((filter, from_id)) => {

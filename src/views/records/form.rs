@@ -112,7 +112,9 @@ fn render_field(data: &Data, asked: &Field) -> Markup {
         // A browser drops from a date or number field what is none, and with it what was wrong.
         Control::Date if error.is_none() => input(name, "date", value, error),
         Control::Count if error.is_none() => input(name, "number", value, error),
-        Control::Text | Control::Pattern | Control::Date | Control::Count => input(name, "text", value, error),
+        Control::Text | Control::Pattern | Control::Date | Control::Count => {
+            input(name, "text", value, error)
+        }
     };
     field(name, asked.label, error, control)
 }
@@ -156,7 +158,8 @@ type Probes<'a> = BTreeMap<&'a str, Vec<(&'a str, i64)>>;
 
 /// The classifications stored, by domain and probe; each domain and each probe can be chosen whole.
 fn classification(value: &str, choices: &RecordChoices, error: Option<&str>) -> Markup {
-    let mut stored: Vec<_> = choices.classifications.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    let mut stored: Vec<_> =
+        choices.classifications.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     stored.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     stored.truncate(CHOICES_MAX);
     stored.sort_unstable();
@@ -166,7 +169,8 @@ fn classification(value: &str, choices: &RecordChoices, error: Option<&str>) -> 
         let (domain, probe) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         domains.entry(domain).or_default().entry(probe).or_default().push((name, count));
     }
-    let is_offered = value.is_empty() || domains.iter().any(|(domain, probes)| is_among(value, domain, probes));
+    let is_offered =
+        value.is_empty() || domains.iter().any(|(domain, probes)| is_among(value, domain, probes));
     html! {
         select #classification name="classification"
             aria-invalid=[error.map(|_| "true")] aria-describedby=[error.map(|_| error_id("classification"))] {

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Many records as one streamed body: short reads by id, nothing held while the socket is written.
+
+use crate::error::Result;
+use crate::http::csv_rows::{API_COLUMNS, EXPORT_COLUMNS, api_line, export_line, line};
+use crate::http::record_json::RecordJson;
+use crate::model::filter::RecordFilter;
+use crate::model::record::Record;
+use crate::ops::App;
+use crate::store::{PayloadPart, RecordQuery};
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Rows of one read of the database. Payloads of 300 KiB each make 15 MB of 50; a read of 500 would make 150.
+const ROWS_PER_READ: usize = 50;
+/// How long one read searches before it goes on with the next.
+const SEARCH_MOST: Duration = Duration::from_secs(1);
+
+/// How the rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `{"records": [ … ]}`.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// All fields, a header line first.
+    Csv,
+    /// The browser's export: few fields, a header line first.
+    ExportCsv,
+}
+
+impl Format {
+    /// The content type of the body.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::Ndjson => "application/x-ndjson",
+            Format::Csv | Format::ExportCsv => "text/csv; charset=utf-8",
+        }
+    }
+
+    fn begin(self) -> Result<Vec<u8>> {
+        match self {
+            Format::Json => Ok(b"{\"records\":[".to_vec()),
+            Format::Ndjson => Ok(Vec::new()),
+            Format::Csv => line(&API_COLUMNS),
+            Format::ExportCsv => line(&EXPORT_COLUMNS),
+        }
+    }
+
+    fn add(self, bytes: &mut Vec<u8>, record: &Record, is_first: bool) -> Result<()> {
+        let json = |bytes: &mut Vec<u8>| {
+            serde_json::to_writer(bytes, &RecordJson::new(record)).map_err(|error| {
+                crate::error::Error::internal("Cannot write a record as JSON").because(error)
+            })
+        };
+        match self {
+            Format::Json => {
+                if !is_first {
+                    bytes.push(b',');
+                }
+                json(bytes)
+            }
+            Format::Ndjson => {
+                json(bytes)?;
+                bytes.push(b'\n');
+                Ok(())
+            }
+            Format::Csv => {
+                bytes.extend(api_line(record)?);
+                Ok(())
+            }
+            Format::ExportCsv => {
+                bytes.extend(export_line(record)?);
+                Ok(())
+            }
+        }
+    }
+
+    fn end(self) -> &'static [u8] {
+        if self == Format::Json { b"]}" } else { b"" }
+    }
+}
+
+/// Where the rows come from.
+pub enum Source {
+    /// These ids, already searched for.
+    Ids(VecDeque<i64>),
+    /// Everything that matches, below an id that was fixed at the start.
+    Walk {
+        /// What matches.
+        filter: RecordFilter,
+        /// Only ids below this.
+        below_id: Option<i64>,
+    },
+}
+
+/// The body: reads from the database whenever what it has is sent.
+pub struct RecordsBody {
+    app: Arc<App>,
+    format: Format,
+    source: Source,
+    bytes: Vec<u8>,
+    sent: usize,
+    is_begun: bool,
+    is_first_row: bool,
+    is_over: bool,
+}
+
+impl RecordsBody {
+    /// The rows of `source` in `format`.
+    pub fn new(app: Arc<App>, format: Format, source: Source) -> RecordsBody {
+        RecordsBody {
+            app,
+            format,
+            source,
+            bytes: Vec::new(),
+            sent: 0,
+            is_begun: false,
+            is_first_row: true,
+            is_over: false,
+        }
+    }
+
+    fn refill(&mut self) -> Result<()> {
+        self.bytes.clear();
+        self.sent = 0;
+        if !self.is_begun {
+            self.is_begun = true;
+            self.bytes = self.format.begin()?;
+        }
+        let records = self.next_records()?;
+        for record in &records {
+            self.format.add(&mut self.bytes, record, self.is_first_row)?;
+            self.is_first_row = false;
+        }
+        if self.is_over {
+            self.bytes.extend_from_slice(self.format.end());
+        }
+        Ok(())
+    }
+
+    fn next_records(&mut self) -> Result<Vec<Record>> {
+        match &mut self.source {
+            Source::Ids(ids) => {
+                let batch: Vec<i64> = ids.drain(..ids.len().min(ROWS_PER_READ)).collect();
+                self.is_over = ids.is_empty();
+                self.app.store.find_records(&batch)
+            }
+            Source::Walk { filter, below_id } => {
+                let page = self.app.store.list_records(&RecordQuery {
+                    filter: filter.clone(),
+                    below_id: *below_id,
+                    above_id: None,
+                    rows_max: ROWS_PER_READ,
+                    payload: PayloadPart::Whole,
+                    search_most: SEARCH_MOST,
+                })?;
+                *below_id = page.next_below_id;
+                self.is_over = page.next_below_id.is_none();
+                Ok(page.records)
+            }
+        }
+    }
+}
+
+impl Read for RecordsBody {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.sent == self.bytes.len() {
+            if self.is_over {
+                return Ok(0);
+            }
+            // The connection is cut then, so that nobody takes the half for the whole.
+            self.refill().map_err(|error| io::Error::other(error.with_causes()))?;
+        }
+        let count = buffer.len().min(self.bytes.len() - self.sent);
+        buffer[..count].copy_from_slice(&self.bytes[self.sent..self.sent + count]);
+        self.sent += count;
+        Ok(count)
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Pages of `views` over the wire: who looks, the forms that change something, and the static files.
+
+use crate::error::{Error, Kind, Result};
+use crate::http::call::{Call, is_local};
+use crate::http::respond;
+use crate::http::web::Web;
+use crate::model::filter::ParameterError;
+use crate::ops::quarantine;
+use crate::views::{self, Asked, Page, View, Viewer, assets};
+use rouille::Response;
+
+/// Shows a view.
+pub fn show(web: &Web, call: &Call, view: &View, parameters: &[String]) -> Result<Response> {
+    let viewer = viewer(web, call);
+    let page = (view.get)(web.app(), &Asked { query: &call.query, parameters, viewer: &viewer })?;
+    Ok(send(web, call, &page))
+}
+
+fn send(web: &Web, call: &Call, page: &Page) -> Response {
+    respond::html(page.status, views::document(web.app(), call.head.path(), page))
+}
+
+fn viewer(web: &Web, call: &Call) -> Viewer {
+    let host = call.head.field("host").unwrap_or("localhost");
+    Viewer {
+        is_local: is_local(&call.head),
+        csrf_token: web.csrf_token().to_owned(),
+        origin: format!("http://{host}"),
+    }
+}
+
+/// Refuses to change anything for who is not on this host, or was sent by a page of another site.
+fn require_own_form(web: &Web, call: &Call) -> Result<()> {
+    if !is_local(&call.head) {
+        return Err(Error::new(
+            Kind::Forbidden,
+            "What changes something is open only to a browser on the server itself; \
+             reach it through ssh -L 8080:localhost:8080 SERVER",
+        ));
+    }
+    let host = call.head.field("host").unwrap_or("");
+    let is_foreign = call.head.field("origin").is_some_and(|origin| {
+        origin.split_once("://").is_none_or(|(_, origin_host)| !origin_host.eq_ignore_ascii_case(host))
+    });
+    if is_foreign || call.form().first("csrf_token") != Some(web.csrf_token()) {
+        return Err(Error::new(
+            Kind::Forbidden,
+            "This form is not from a page of this server, or the server was restarted since; reload the page",
+        ));
+    }
+    Ok(())
+}
+
+/// `GET /records/quarantine/ID`.
+pub fn quarantined(web: &Web, call: &Call) -> Result<Response> {
+    let viewer = viewer(web, call);
+    let id = call.id()?;
+    // Who may not look is told so before anything is read.
+    let correction = match viewer.is_local {
+        true => start_of_correction(web, id)?,
+        false => views::quarantine::Correction::default(),
+    };
+    let page = views::quarantine::entry(web.app(), &viewer, id, &correction)?;
+    Ok(send(web, call, &page))
+}
+
+fn start_of_correction(web: &Web, id: i64) -> Result<views::quarantine::Correction> {
+    let sent = quarantine::correction_of(&quarantine::require(web.app(), id)?);
+    Ok(views::quarantine::Correction {
+        fields: sent.values,
+        payload: sent.payload,
+        is_payload_as_sent: true,
+        error: None,
+    })
+}
+
+/// `POST /records/quarantine/ID/admit`.
+pub fn admit(web: &Web, call: &Call) -> Result<Response> {
+    require_own_form(web, call)?;
+    let (id, form) = (call.id()?, call.form());
+    match quarantine::admit(web.app(), id, &form) {
+        Ok(record) => Ok(respond::redirect(303, &format!("/records/{}", record.id))),
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::TooLarge) => {
+            let mut correction = start_of_correction(web, id)?;
+            for (name, value) in &mut correction.fields {
+                *value = form.first(name).unwrap_or("").to_owned();
+            }
+            correction.is_payload_as_sent = form.first("payload_as_sent") == Some("true");
+            if !correction.is_payload_as_sent {
+                correction.payload = form.first("payload").unwrap_or("").to_owned();
+            }
+            // A rule's message begins with the name of its field.
+            let parameter = error.message().split(' ').next().unwrap_or("").to_owned();
+            correction.error = Some(ParameterError { parameter, message: error.message().to_owned() });
+            let page = views::quarantine::entry(web.app(), &viewer(web, call), id, &correction)?;
+            Ok(send(web, call, &page))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST /records/quarantine/ID/drop`.
+pub fn drop_post(web: &Web, call: &Call) -> Result<Response> {
+    require_own_form(web, call)?;
+    quarantine::drop_post(web.app(), call.id()?)?;
+    Ok(respond::redirect(303, views::quarantine::VIEW.path))
+}
+
+/// `GET /`.
+pub fn home(_: &Web, _: &Call) -> Result<Response> {
+    Ok(respond::redirect(302, "/records"))
+}
+
+/// `GET /assets/NAME`: a file of ours, for ever where its address carries its hash.
+pub fn asset(_: &Web, call: &Call) -> Result<Response> {
+    let name = call.parameters.first().map_or("", String::as_str);
+    let asset = assets::asset(name).ok_or_else(|| Error::not_found("There is no such file"))?;
+    let etag = format!("\"{}\"", asset.hash);
+    let cache = match call.query.first("v") {
+        Some(hash) if hash == asset.hash => "public, max-age=31536000, immutable",
+        _ => "no-cache",
+    };
+    let response = match call.head.field("if-none-match") {
+        Some(tags) if tags.contains(&etag) => respond::data(304, asset.content_type, ""),
+        _ => respond::data(200, asset.content_type, asset.bytes.into_owned()),
+    };
+    Ok(response.with_unique_header("ETag", etag).with_unique_header("Cache-Control", cache))
+}

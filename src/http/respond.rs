@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Answers: JSON, HTML, and errors in whichever of the two was asked for.
+
+use crate::error::{Error, Kind};
+use crate::http::wire::Head;
+use crate::views::{self, error_page};
+use rouille::{Response, ResponseBody};
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Who waits for a 503 to pass waits this long.
+const RETRY_AFTER_SECS: &str = "5";
+
+/// What pages may load and do: nothing but our own files.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+  img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// An answer with a body of a content type.
+pub fn data(status: u16, content_type: &'static str, bytes: impl Into<Vec<u8>>) -> Response {
+    Response {
+        status_code: status,
+        headers: vec![("Content-Type".into(), content_type.into())],
+        data: ResponseBody::from_data(bytes.into()),
+        upgrade: None,
+    }
+}
+
+/// An answer as JSON.
+pub fn json<T: Serialize>(status: u16, value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => data(status, "application/json", bytes),
+        Err(error) => {
+            log::error!("Cannot write an answer as JSON: {error}");
+            data(500, "application/json", "{\"message\":\"The answer cannot be written\"}")
+        }
+    }
+}
+
+/// An HTML page.
+pub fn html(status: u16, document: String) -> Response {
+    data(status, "text/html; charset=utf-8", document)
+        .with_unique_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        .with_unique_header("X-Frame-Options", "DENY")
+        .with_unique_header("Referrer-Policy", "same-origin")
+        .with_unique_header("Cache-Control", "no-cache")
+}
+
+/// `{"message": …}`.
+#[derive(Serialize)]
+pub struct Message<'a> {
+    /// What is wrong.
+    pub message: &'a str,
+    /// Under which the log knows it, where it is a fault of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<&'a str>,
+}
+
+/// True where the request asks for HTML: browsers do, programs do not.
+pub fn wants_html(head: &Head) -> bool {
+    head.field("accept").is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The answer to a request that failed; logs it once, under an id where the fault is ours.
+pub fn error(head: &Head, error: &Error) -> Response {
+    let kind = error.kind();
+    let id = next_id();
+    log::log!(
+        kind.log_level(),
+        "Request {id}: {} {}: {}",
+        head.method,
+        head.target.chars().take(200).collect::<String>().escape_debug(),
+        error.with_causes()
+    );
+    let message = match kind {
+        kind if kind.is_our_fault() => format!("Something is wrong on the server; its log says more under {id}"),
+        _ => error.message().to_owned(),
+    };
+    let status = kind.http_status();
+    let response = if wants_html(head) {
+        let failure = error_page::Failure { status, message: &message, request_id: &id };
+        html(status, views::error_document(head.path(), &failure))
+    } else {
+        let request_id = kind.is_our_fault().then_some(id.as_str());
+        json(status, &Message { message: &message, request_id })
+    };
+    if kind == Kind::Busy { response.with_unique_header("Retry-After", RETRY_AFTER_SECS) } else { response }
+}
+
+/// An id that is unique within this run of the program.
+pub fn next_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A redirect within this server.
+pub fn redirect(status: u16, to: &str) -> Response {
+    Response {
+        status_code: status,
+        headers: vec![("Location".into(), to.to_owned().into())],
+        data: ResponseBody::empty(),
+        upgrade: None,
+    }
+}

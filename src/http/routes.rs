@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The table of routes. A path that stands here is matched first, then the pages of `views`.
+
+use crate::error::Result;
+use crate::http::call::Call;
+use crate::http::web::Web;
+use crate::http::{collector, health, pages, records_api, stream};
+use crate::views::{self, View, links};
+use rouille::Response;
+
+/// How much body a route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// None is looked at; a small one is tolerated.
+    None,
+    /// A record in either encoding; what is beyond the limit is cut and told.
+    Record,
+    /// A form of a page.
+    Form,
+}
+
+/// A route.
+pub struct Route {
+    /// `GET` (which answers HEAD too) or `POST`.
+    pub method: &'static str,
+    /// Path in which a `{name}` segment stands for any one segment.
+    pub path: &'static str,
+    /// How much body it takes.
+    pub body: Body,
+    /// True where any Host is taken: machines know the server by whatever name its admin gave them.
+    pub any_host: bool,
+    /// One sentence for the list of routes.
+    pub help: &'static str,
+    /// Answers it.
+    pub handle: fn(&Web, &Call) -> Result<Response>,
+}
+
+type Handle = fn(&Web, &Call) -> Result<Response>;
+
+const fn get(path: &'static str, help: &'static str, handle: Handle) -> Route {
+    Route { method: "GET", path, body: Body::None, any_host: false, help, handle }
+}
+
+const fn collect(path: &'static str) -> Route {
+    Route {
+        method: "POST",
+        path,
+        body: Body::Record,
+        any_host: true,
+        help: "Takes one telemetry record; 201 once it is durable",
+        handle: collector::post,
+    }
+}
+
+const fn form(path: &'static str, help: &'static str, handle: Handle) -> Route {
+    Route { method: "POST", path, body: Body::Form, any_host: false, help, handle }
+}
+
+/// Every route beside the pages.
+pub const ROUTES: &[Route] = &[
+    // The collector.
+    collect("/"),
+    collect("/v2/collector"),
+    collect("/v3/collector"),
+    // The API.
+    get("/api/records", "Records as JSON, NDJSON or CSV, newest first", records_api::list),
+    get("/api/records/{id}", "One record as JSON", records_api::one),
+    // What belongs to pages.
+    get("/", "Redirects to the records", pages::home),
+    get("/records/stream", "New records as server-sent events", stream::open),
+    get("/records/export/{name}", "The filtered records as CSV", records_api::export),
+    get("/records/{id}/payload", "The payload of one record as a file", records_api::payload),
+    get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined),
+    form("/records/quarantine/{id}/admit", "Stores a post as corrected", pages::admit),
+    form("/records/quarantine/{id}/drop", "Drops a post", pages::drop_post),
+    get("/assets/{name}", "Style sheet, script and icon", pages::asset),
+    // Health.
+    get("/healthz", "200 while the process is alive", health::alive),
+    get("/readyz", "200 while a record could be stored", health::ready),
+];
+
+/// What a path and a method lead to.
+pub enum Found {
+    /// A route, with the values of its path.
+    Route(&'static Route, Vec<String>),
+    /// A page.
+    View(&'static View, Vec<String>),
+    /// The path is known, the method is not; these are.
+    OtherMethods(String),
+    /// Nothing.
+    Nothing,
+}
+
+/// Finds what answers a request. HEAD is answered by what answers GET.
+pub fn find(method: &str, path: &str) -> Found {
+    let wanted = if method == "HEAD" { "GET" } else { method };
+    let mut matches: Vec<(&Route, Vec<String>)> = ROUTES
+        .iter()
+        .filter_map(|route| links::parameters(route.path, path).map(|parameters| (route, parameters)))
+        .collect();
+    // A written segment wins over a parameter.
+    matches.sort_by_key(|(_, parameters)| parameters.len());
+    let view = views::find(path);
+    let fewest = matches.first().map_or(usize::MAX, |(_, parameters)| parameters.len());
+    if wanted == "GET"
+        && let Some((view, parameters)) = &view
+        && parameters.len() < fewest
+    {
+        return Found::View(view, parameters.clone());
+    }
+    if let Some(index) = matches.iter().position(|(route, _)| route.method == wanted) {
+        let (route, parameters) = matches.swap_remove(index);
+        return Found::Route(route, parameters);
+    }
+    match view {
+        Some((view, parameters)) if wanted == "GET" => Found::View(view, parameters),
+        None if matches.is_empty() => Found::Nothing,
+        view => {
+            let mut allowed: Vec<&str> = matches.iter().map(|(route, _)| route.method).collect();
+            if view.is_some() || allowed.contains(&"GET") {
+                allowed.extend(["GET", "HEAD"]);
+            }
+            allowed.sort_unstable();
+            allowed.dedup();
+            Found::OtherMethods(allowed.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(method: &str, path: &str) -> String {
+        match find(method, path) {
+            Found::Route(route, parameters) => format!("{} {} {parameters:?}", route.method, route.path),
+            Found::View(view, parameters) => format!("view {} {parameters:?}", view.path),
+            Found::OtherMethods(allowed) => format!("405 {allowed}"),
+            Found::Nothing => "404".to_owned(),
+        }
+    }
+
+    #[test]
+    fn paths_and_methods_lead_to_their_routes() {
+        let cases = [
+            ("GET", "/", "GET / []"),
+            ("POST", "/", "POST / []"),
+            ("PUT", "/", "405 GET, HEAD, POST"),
+            ("HEAD", "/api/records", "GET /api/records []"),
+            ("GET", "/api/records/17", "GET /api/records/{id} [\"17\"]"),
+            ("POST", "/api/records", "405 GET, HEAD"),
+            ("GET", "/v2/collector", "405 POST"),
+            ("GET", "/records", "view /records []"),
+            ("GET", "/records/17", "view /records/{id} [\"17\"]"),
+            ("GET", "/records/quarantine", "view /records/quarantine []"),
+            ("GET", "/records/stream", "GET /records/stream []"),
+            ("GET", "/records/17/payload", "GET /records/{id}/payload [\"17\"]"),
+            ("DELETE", "/records/17", "405 GET, HEAD"),
+            ("GET", "/nothing", "404"),
+            ("GET", "/records/", "404"),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(name(method, path), expected, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `GET /records/stream`: new records as server-sent events, each with rows of the records page as HTML.
+
+use crate::error::{Error, Result};
+use crate::http::call::Call;
+use crate::http::web::Web;
+use crate::http::wire::{Slot, Stop};
+use crate::model::filter::{RecordFilter, count};
+use crate::ops::App;
+use crate::store::{PayloadPart, RecordQuery};
+use crate::views::records;
+use rouille::{Response, ResponseBody};
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often the database is asked for something new.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+/// How often a client hears something even if nothing is new, so that one that is gone is noticed.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// Most rows of one event: of more, the newest.
+const ROWS_MAX: usize = 100;
+/// How long one look searches.
+const SEARCH_MOST: Duration = Duration::from_millis(300);
+
+/// Opens the stream. Busy where too many are open.
+pub fn open(web: &Web, call: &Call) -> Result<Response> {
+    let app = web.shared_app();
+    let filter = RecordFilter::parse(&call.query, &["after_id", "from_id"], true, app.clock.now())?;
+    // A browser that reconnects says what it saw last.
+    let after = call.head.field("last-event-id").or_else(|| call.query.first("after_id"));
+    let after_id = match after {
+        Some(id) => count("after_id", id)?,
+        None => app.store.newest_record_id()?,
+    };
+    let slot = web.slots().try_take().ok_or_else(|| {
+        Error::busy("Too many live streams are open; close one or look again later")
+    })?;
+    let events = Events {
+        app,
+        filter,
+        after_id,
+        stop: web.stop().clone(),
+        bytes: b"retry: 2000\n\n".to_vec(),
+        sent: 0,
+        last_sent: Instant::now(),
+        _slot: slot,
+    };
+    Ok(Response {
+        status_code: 200,
+        headers: vec![
+            ("Content-Type".into(), "text/event-stream; charset=utf-8".into()),
+            ("Cache-Control".into(), "no-store".into()),
+            ("X-Accel-Buffering".into(), "no".into()),
+        ],
+        data: ResponseBody::from_reader(events),
+        upgrade: None,
+    })
+}
+
+struct Events {
+    app: Arc<App>,
+    filter: RecordFilter,
+    after_id: i64,
+    stop: Stop,
+    bytes: Vec<u8>,
+    sent: usize,
+    last_sent: Instant,
+    _slot: Slot,
+}
+
+impl Events {
+    /// Waits for something to say; false where the server stops.
+    fn wait(&mut self) -> Result<bool> {
+        loop {
+            if self.stop.wait(LOOK_EVERY) {
+                return Ok(false);
+            }
+            if self.look()? {
+                return Ok(true);
+            }
+            if self.last_sent.elapsed() >= HEARTBEAT_EVERY {
+                self.bytes = b": alive\n\n".to_vec();
+                return Ok(true);
+            }
+        }
+    }
+
+    fn look(&mut self) -> Result<bool> {
+        let newest = self.app.store.newest_record_id()?;
+        if newest <= self.after_id {
+            return Ok(false);
+        }
+        let page = self.app.store.list_records(&RecordQuery {
+            filter: self.filter.clone(),
+            below_id: Some(newest + 1),
+            above_id: Some(self.after_id),
+            rows_max: ROWS_MAX,
+            payload: PayloadPart::Start(records::PAYLOAD_CHARS_MAX),
+            search_most: SEARCH_MOST,
+        })?;
+        self.after_id = newest;
+        if page.records.is_empty() {
+            return Ok(false);
+        }
+        let rows = records::render_rows(&page.records, self.app.clock.now()).into_string();
+        let data = rows.replace(['\r', '\n'], " ");
+        self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
+        Ok(true)
+    }
+}
+
+impl Read for Events {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.sent == self.bytes.len() {
+            self.sent = 0;
+            self.bytes.clear();
+            if !self.wait().map_err(|error| io::Error::other(error.with_causes()))? {
+                return Ok(0);
+            }
+            self.last_sent = Instant::now();
+        }
+        let count = buffer.len().min(self.bytes.len() - self.sent);
+        buffer[..count].copy_from_slice(&self.bytes[self.sent..self.sent + count]);
+        self.sent += count;
+        Ok(count)
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The handler of all requests: the checks that every route shares, and the way to the route.
+
+use crate::error::{Error, Kind, Result};
+use crate::http::call::{Call, parse_pairs, query_of};
+use crate::http::hosts::Hosts;
+use crate::http::routes::{self, Body, Found};
+use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stop};
+use crate::http::{compress, pages, respond};
+use crate::ingest::{self, Encoding};
+use crate::model::record::hex;
+use crate::ops::App;
+use rouille::Response;
+use std::io::Read;
+use std::sync::Arc;
+
+/// Body bytes that a route tolerates which takes none.
+const BODY_BYTES_TOLERATED: usize = 64 << 10;
+
+/// Answers every request of muster.
+pub struct Web {
+    app: Arc<App>,
+    hosts: Hosts,
+    slots: Slots,
+    stop: Stop,
+    csrf_token: String,
+}
+
+impl Web {
+    /// The handler over `app`. `slots`: how many streams may be open; `stop`: ends them.
+    pub fn new(app: Arc<App>, slots: Slots, stop: Stop) -> Result<Web> {
+        let mut secret = [0; 16];
+        getrandom::fill(&mut secret)
+            .map_err(|error| Error::internal("The system has no random numbers").because(error.to_string()))?;
+        let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
+        Ok(Web { app, hosts, slots, stop, csrf_token: hex(&secret) })
+    }
+
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The application, for a body that outlives the call.
+    pub fn shared_app(&self) -> Arc<App> {
+        Arc::clone(&self.app)
+    }
+
+    /// The places for streams.
+    pub fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// The wish to stop.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// What every form that changes something sends back. Pages of other sites cannot read it.
+    pub fn csrf_token(&self) -> &str {
+        &self.csrf_token
+    }
+
+    fn answer(&self, incoming: Incoming) -> (Head, Result<Response>) {
+        let Incoming { head, request, is_body_cut } = incoming;
+        let mut body = Vec::new();
+        if let Some(mut data) = request.data()
+            && let Err(error) = data.read_to_end(&mut body)
+        {
+            return (head, Err(Error::internal("A body in memory cannot be read").because(error)));
+        }
+        let query = parse_pairs(query_of(&head.target).as_bytes());
+        let found = routes::find(&head.method, head.path());
+        let mut call = Call { head, parameters: Vec::new(), query, body, is_body_cut };
+        let response = match found {
+            Found::Route(route, parameters) => {
+                call.parameters = parameters;
+                (route.handle)(self, &call)
+            }
+            Found::View(view, parameters) => pages::show(self, &call, view, &parameters),
+            Found::OtherMethods(_) | Found::Nothing => Err(Error::internal("A request passed the gate unmatched")),
+        };
+        (call.head, response)
+    }
+
+    /// Decides from the head how much body a request may have.
+    fn gate(&self, head: &Head) -> Result<BodyPolicy> {
+        let bytes_max = match routes::find(&head.method, head.path()) {
+            Found::Nothing => {
+                self.hosts.check(head)?;
+                return Err(Error::not_found(format!(
+                    "There is nothing at {}",
+                    crate::model::filter::shortened(head.path())
+                )));
+            }
+            Found::OtherMethods(allowed) => {
+                return Err(Error::new(
+                    Kind::MethodNotAllowed,
+                    format!("{} is not possible here, only {allowed}", crate::model::filter::shortened(&head.method)),
+                ));
+            }
+            Found::View(..) => {
+                self.hosts.check(head)?;
+                BODY_BYTES_TOLERATED
+            }
+            Found::Route(route, _) => {
+                if !route.any_host {
+                    self.hosts.check(head)?;
+                }
+                self.body_bytes_max(route.body, head)
+            }
+        };
+        Ok(BodyPolicy { bytes_max })
+    }
+
+    fn body_bytes_max(&self, body: Body, head: &Head) -> usize {
+        let payload_bytes_max = self.app.config.payload_bytes_max;
+        match body {
+            Body::None => BODY_BYTES_TOLERATED,
+            Body::Record => {
+                let encoding = ingest::encoding_of(&head.fields).unwrap_or(Encoding::Header);
+                ingest::body_bytes_max(encoding, payload_bytes_max)
+            }
+            // Percent-encoding makes three bytes of one.
+            Body::Form => payload_bytes_max * 3 + BODY_BYTES_TOLERATED,
+        }
+    }
+}
+
+impl Handler for Web {
+    fn admit(&self, head: &Head) -> std::result::Result<BodyPolicy, Response> {
+        if let Some(path) = old_path(head) {
+            return Err(respond::redirect(302, &path));
+        }
+        self.gate(head).map_err(|error| {
+            let response = respond::error(head, &error);
+            match routes::find(&head.method, head.path()) {
+                Found::OtherMethods(allowed) => response.with_unique_header("Allow", allowed),
+                _ => response,
+            }
+        })
+    }
+
+    fn handle(&self, incoming: Incoming) -> Response {
+        let (head, outcome) = self.answer(incoming);
+        let response = outcome.unwrap_or_else(|error| respond::error(&head, &error));
+        compress::apply(&head, response).with_unique_header("X-Content-Type-Options", "nosniff")
+    }
+
+    fn refuse(&self, status: u16, message: &str) -> Response {
+        let refused = respond::json(status, &respond::Message { message, request_id: None });
+        if status == 503 { refused.with_unique_header("Retry-After", "5") } else { refused }
+    }
+}
+
+/// Where an old bookmark of the original's web UI leads: `/telemetryui/…` is `/…` here.
+fn old_path(head: &Head) -> Option<String> {
+    let is_read = matches!(head.method.as_str(), "GET" | "HEAD");
+    let rest = head.target.strip_prefix("/telemetryui").filter(|_| is_read)?;
+    match rest.as_bytes().first() {
+        None => Some("/".to_owned()),
+        Some(b'?') => Some(format!("/{rest}")),
+        // "//host" would lead away from here.
+        Some(b'/') => Some(format!("/{}", rest.trim_start_matches(['/', '\\']))),
+        _ => None,
+    }
+}
