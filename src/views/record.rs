@@ -2,15 +2,12 @@
 //! One record, whole: `/records/ID`.
 
 use crate::error::{Error, Result};
-use crate::model::filter::RecordFilter;
 use crate::model::record::Record;
 use crate::ops::App;
-use crate::store::{PayloadPart, RecordQuery, Store};
 use crate::views::parts::{definition, heading, severity, time_exact};
 use crate::views::records::{link, source};
 use crate::views::{Asked, Page, View, text};
 use maud::{Markup, html};
-use std::time::Duration;
 
 /// The view of one record.
 pub const VIEW: View = View {
@@ -20,9 +17,6 @@ pub const VIEW: View = View {
     in_navigation: false,
     get,
 };
-
-/// How long one step of the search for a neighbour may take; each reads one row by its id.
-const NEIGHBOUR_MOST: Duration = Duration::from_millis(100);
 
 /// What the page shows.
 pub struct Data {
@@ -45,46 +39,8 @@ pub fn load(app: &App, id: i64) -> Result<Data> {
     let record = app.store.find_record(id)?.ok_or_else(|| {
         Error::not_found(format!("There is no record {id}; it may have been removed by age"))
     })?;
-    let newest_id = app.store.newest_record_id()?;
-    Ok(Data {
-        now: app.clock.now(),
-        record,
-        newer_id: newer_id(&app.store, id, newest_id)?,
-        older_id: newest_between(&app.store, 0, id)?,
-    })
-}
-
-/// The newest record between two ids, both excluded.
-fn newest_between(store: &Store, above_id: i64, below_id: i64) -> Result<Option<i64>> {
-    let page = store.list_records(&RecordQuery {
-        filter: RecordFilter::default(),
-        below_id: Some(below_id),
-        above_id: Some(above_id),
-        rows_max: 1,
-        payload: PayloadPart::Start(0),
-        search_most: NEIGHBOUR_MOST,
-    })?;
-    Ok(page.records.first().map(|record| record.id))
-}
-
-/// The record stored next after `id`. Lists come newest first, so it is closed in on: ever wider spans until one
-/// holds a record, then halves; few steps even across a gap of millions that retention left.
-fn newer_id(store: &Store, id: i64, newest_id: i64) -> Result<Option<i64>> {
-    let mut span = 1;
-    let mut found = None;
-    while found.is_none() && id.saturating_add(span / 2) <= newest_id {
-        found = newest_between(store, id, id.saturating_add(span).saturating_add(1))?;
-        span = span.saturating_mul(2);
-    }
-    let (mut nothing_to, Some(mut found)) = (id, found) else { return Ok(None) };
-    while nothing_to + 1 < found {
-        let middle = nothing_to + (found - nothing_to) / 2;
-        match newest_between(store, nothing_to, middle + 1)? {
-            Some(nearer) => found = nearer,
-            None => nothing_to = middle,
-        }
-    }
-    Ok(Some(found))
+    let (older_id, newer_id) = app.store.neighbours_of_record(id)?;
+    Ok(Data { now: app.clock.now(), record, newer_id, older_id })
 }
 
 /// The page.

@@ -67,8 +67,8 @@ pub struct Data {
     pub has_quarantined: bool,
     /// How the viewer reached us, for the command that posts a first record.
     pub origin: String,
-    /// The organisation id that a first record must carry.
-    pub organisation_id: String,
+    /// The organisation's id that a first record must carry.
+    pub tid: String,
 }
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
@@ -94,7 +94,7 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         n_records: app.store.count_records()?,
         has_quarantined: asked.viewer.is_local && !app.store.list_quarantined(None, 1)?.is_empty(),
         origin: asked.viewer.origin.clone(),
-        organisation_id: app.config.tids.first().cloned().unwrap_or_default(),
+        tid: app.config.tids.first().cloned().unwrap_or_default(),
     };
     match parse(asked.query, now) {
         Ok((filter, from_id)) => {

@@ -245,3 +245,52 @@ impl Members {
 fn micros_since(origin: Instant) -> u64 {
     u64::try_from(origin.elapsed().as_micros()).unwrap_or(EVICTED - 1).min(EVICTED - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    fn admit(registry: &Registry, peer: &str) -> (Option<Arc<Conn>>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        (registry.admit(socket, SocketAddr::new(peer.parse().unwrap(), 1)).ok(), client)
+    }
+
+    fn is_closed(mut client: &TcpStream) -> bool {
+        client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        client.read(&mut [0]).is_ok()
+    }
+
+    #[test]
+    fn an_address_holds_at_most_a_quarter_and_makes_room_among_its_own() {
+        let registry = Registry::new(8);
+        let (other, _keep) = admit(&registry, "192.0.2.9");
+        let (first, first_client) = admit(&registry, "192.0.2.1");
+        let (second, second_client) = admit(&registry, "::ffff:192.0.2.1");
+        assert!(!is_closed(&first_client));
+        let (third, _keep) = admit(&registry, "192.0.2.1");
+        assert!(third.is_some() && is_closed(&first_client) && !is_closed(&second_client));
+        assert!(second.as_ref().unwrap().begin_work() && third.as_ref().unwrap().begin_work());
+        assert!(admit(&registry, "192.0.2.1").0.is_none(), "all of its own are at work");
+        assert!(!first.as_ref().unwrap().begin_work(), "it is evicted");
+        first.as_ref().unwrap().begin_idle();
+        registry.remove(&first.unwrap());
+        registry.remove(&second.unwrap());
+        assert!(admit(&registry, "192.0.2.1").0.is_some());
+        assert!(other.unwrap().begin_work());
+    }
+
+    #[test]
+    fn loopback_may_hold_them_all_and_the_cap_holds_for_all() {
+        let registry = Registry::new(8);
+        let held: Vec<_> = (0..8).map(|_| admit(&registry, "127.0.0.1")).collect();
+        assert!(held.iter().all(|(_, client)| !is_closed(client)));
+        let (newcomer, _keep) = admit(&registry, "192.0.2.1");
+        assert!(newcomer.is_some() && is_closed(&held[0].1) && !is_closed(&held[1].1));
+        registry.remove(held[0].0.as_ref().unwrap());
+        assert_eq!(registry.count(), 8);
+    }
+}

@@ -29,13 +29,13 @@ fn no_record_yet(data: &Data) -> Markup {
     html! {
         h2 { "No record yet" }
         p { "Machines post their telemetry to this server. To see that it works, post a first record from a shell:" }
-        pre.command tabindex="0" { code { (curl(&data.origin, &data.organisation_id)) } }
+        pre.command tabindex="0" { code { (curl(&data.origin, &data.tid)) } }
         p.muted { "A Clear Linux client is pointed here by " code { "server=" (data.origin) "/v2/collector" } " in its telemetrics.conf." }
     }
 }
 
 /// The shell command that posts a record of format version 2.
-fn curl(origin: &str, organisation_id: &str) -> String {
+fn curl(origin: &str, tid: &str) -> String {
     let fields = [
         ("record_format_version", "2"),
         ("classification", "org.clearlinux/hello/world"),
@@ -47,7 +47,7 @@ fn curl(origin: &str, organisation_id: &str) -> String {
         ("kernel_version", "6.1"),
         ("payload_format_version", "1"),
         ("system_name", "clear-linux-os"),
-        ("X-Telemetry-TID", organisation_id),
+        ("X-Telemetry-TID", tid),
     ];
     let mut command = format!("curl {}/ \\\n", in_quotes(origin));
     for (name, value) in fields {
