@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::call::{Call, is_local};
 use crate::http::respond;
 use crate::http::web::Web;
+use crate::model::filter::ParameterError;
 use crate::ops::quarantine;
 use crate::views::{self, Asked, Page, View, Viewer, assets};
 use rouille::Response;
@@ -51,6 +52,29 @@ fn require_own_form(web: &Web, call: &Call) -> Result<()> {
     Ok(())
 }
 
+/// `GET /records/quarantine/ID`.
+pub fn quarantined(web: &Web, call: &Call) -> Result<Response> {
+    let viewer = viewer(web, call);
+    let id = call.id()?;
+    // Who may not look is told so before anything is read.
+    let correction = match viewer.is_local {
+        true => start_of_correction(web, id)?,
+        false => views::quarantine::Correction::default(),
+    };
+    let page = views::quarantine::entry(web.app(), &viewer, id, &correction)?;
+    Ok(send(web, call, &page))
+}
+
+fn start_of_correction(web: &Web, id: i64) -> Result<views::quarantine::Correction> {
+    let sent = quarantine::correction_of(&quarantine::require(web.app(), id)?);
+    Ok(views::quarantine::Correction {
+        fields: sent.values,
+        payload: sent.payload,
+        is_payload_as_sent: true,
+        error: None,
+    })
+}
+
 /// `POST /records/quarantine/ID/admit`.
 pub fn admit(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
@@ -58,7 +82,18 @@ pub fn admit(web: &Web, call: &Call) -> Result<Response> {
     match quarantine::admit(web.app(), id, &form) {
         Ok(record) => Ok(respond::redirect(303, &format!("/records/{}", record.id))),
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::TooLarge) => {
-            let page = views::quarantine::refused(web.app(), &viewer(web, call), id, &form, &error)?;
+            let mut correction = start_of_correction(web, id)?;
+            for (name, value) in &mut correction.fields {
+                *value = form.first(name).unwrap_or("").to_owned();
+            }
+            correction.is_payload_as_sent = form.first("payload_as_sent") == Some("true");
+            if !correction.is_payload_as_sent {
+                correction.payload = form.first("payload").unwrap_or("").to_owned();
+            }
+            // A rule's message begins with the name of its field.
+            let parameter = error.message().split(' ').next().unwrap_or("").to_owned();
+            correction.error = Some(ParameterError { parameter, message: error.message().to_owned() });
+            let page = views::quarantine::entry(web.app(), &viewer(web, call), id, &correction)?;
             Ok(send(web, call, &page))
         }
         Err(error) => Err(error),

@@ -70,6 +70,7 @@ pub const ROUTES: &[Route] = &[
     get("/records/stream", "New records as server-sent events", stream::open),
     get("/records/export/{name}", "The filtered records as CSV", records_api::export),
     get("/records/{id}/payload", "The payload of one record as a file", records_api::payload),
+    get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined),
     form("/records/quarantine/{id}/admit", "Stores a post as corrected", pages::admit),
     form("/records/quarantine/{id}/drop", "Drops a post", pages::drop_post),
     get("/assets/{name}", "Style sheet, script and icon", pages::asset),

@@ -12,7 +12,7 @@ use crate::ops::{App, collect};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correction {
     /// Every field of a record by its JSON key, empty where it cannot be read.
-    pub values: Vec<(&'static str, String)>,
+    pub values: Vec<(String, String)>,
     /// The payload as it came.
     pub payload: String,
     /// Whether the record is marked external.
@@ -23,6 +23,7 @@ pub struct Correction {
 pub fn correction_of(post: &Quarantined) -> Correction {
     let fields = fields_of(&post.content.head);
     let (values, payload) = known_values(&fields, &post.content.body);
+    let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let is_external = fields.iter().any(|(name, value)| {
         name.replace('_', "-").eq_ignore_ascii_case("x-clr-external") && value.eq_ignore_ascii_case("true")
     });

@@ -198,7 +198,7 @@ fn an_unattended_sender_s_bad_record_goes_into_quarantine_and_can_be_admitted() 
     let bad = form.replace("arch=x86_64", "arch=still+bad");
     let answer = server.request("POST", "/records/quarantine/1/admit", &fields, bad.as_bytes());
     assert_eq!(answer.status, 400);
-    assert!(answer.text().contains("still bad"));
+    assert!(answer.text().contains("still bad"), "{}", answer.text());
     let form = format!("{form}&arch=x86_64");
     let answer = server.request("POST", "/records/quarantine/1/admit", &fields, form.as_bytes());
     assert_eq!(answer.status, 303, "{}", answer.text());
