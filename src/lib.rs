@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! muster: every machine on a LAN reports in. The code map, the layers and their reasons are in ARCHITECTURE.md.
 
+pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod error;
 pub mod http;
 pub mod ingest;
+pub mod logging;
 pub mod model;
 pub mod ops;
 pub mod store;
+pub mod systemd;
 pub mod views;

@@ -1,9 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The settings: one typed structure, built once at the start and passed by reference. No other module reads files
 //! or variables of the environment.
+//!
+//! ```text
+//! SETTINGS: key, kind, default, help ──┬─> defaults < file < MUSTER_… variables < flags ──> Config, sources
+//!                                      ├─> `muster config show`
+//!                                      └─> packaging/muster.toml
+//! ```
+//!
+//! To add a setting: a field here, and a row in [`settings`].
 
-use std::path::PathBuf;
+mod bytes;
+mod file;
+mod load;
+mod nearest;
+pub mod settings;
+mod show;
+mod value;
 
+pub use load::{DEFAULT_FILE, Flags, Loaded, Source};
+pub use show::{show, template};
+
+use settings::SETTINGS;
+use std::path::{Path, PathBuf};
 /// Which posts that break a rule are kept in quarantine and answered 200, so that a client that nobody watches does
 /// not try the same one for 20 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,4 +72,34 @@ pub struct Config {
     pub disk_reserve_bytes: u64,
     /// `store.readers`: reading connections.
     pub readers: u32,
+}
+
+impl Config {
+    /// Every setting at its default, with this data directory.
+    pub fn defaults(data_dir: &Path) -> Config {
+        let mut config = Config {
+            data_dir: PathBuf::new(),
+            log_level: log::LevelFilter::Off,
+            listen: Vec::new(),
+            hostnames: Vec::new(),
+            connections_max: 0,
+            head_timeout_secs: 0,
+            body_timeout_secs: 0,
+            idle_timeout_secs: 0,
+            write_timeout_secs: 0,
+            bodies_bytes_max: 0,
+            tids: Vec::new(),
+            payload_bytes_max: 0,
+            quarantine: QuarantinePolicy::None,
+            quarantine_rows_max: 0,
+            quarantine_bytes_max: 0,
+            disk_reserve_bytes: 0,
+            readers: 0,
+        };
+        for setting in SETTINGS {
+            (setting.set)(&mut config, setting.default.to_value());
+        }
+        config.data_dir = data_dir.to_owned();
+        config
+    }
 }

@@ -133,7 +133,7 @@ impl Handler for Web {
             return Err(respond::redirect(302, &path));
         }
         self.gate(head).map_err(|error| {
-            let response = respond::error(head, &error);
+            let response = not_sniffed(respond::error(head, &error));
             match routes::find(&head.method, head.path()) {
                 Found::OtherMethods(allowed) => response.with_unique_header("Allow", allowed),
                 _ => response,
@@ -144,13 +144,18 @@ impl Handler for Web {
     fn handle(&self, incoming: Incoming) -> Response {
         let (head, outcome) = self.answer(incoming);
         let response = outcome.unwrap_or_else(|error| respond::error(&head, &error));
-        compress::apply(&head, response).with_unique_header("X-Content-Type-Options", "nosniff")
+        not_sniffed(compress::apply(&head, response))
     }
 
     fn refuse(&self, status: u16, message: &str) -> Response {
-        let refused = respond::json(status, &respond::Message { message, request_id: None });
+        let refused = not_sniffed(respond::json(status, &respond::Message { message, request_id: None }));
         if status == 503 { refused.with_unique_header("Retry-After", "5") } else { refused }
     }
+}
+
+/// Every answer with a body tells browsers to believe its content type.
+fn not_sniffed(response: Response) -> Response {
+    response.with_unique_header("X-Content-Type-Options", "nosniff")
 }
 
 /// Where an old bookmark of the original's web UI leads: `/telemetryui/…` is `/…` here.

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::record::NewRecord;
-use crate::store::open;
+use crate::store::{open, recents};
 use crate::store::record_insert::{InsertState, PreparedRecord, insert_record};
 use rusqlite::Connection;
 use std::path::Path;
@@ -42,6 +42,7 @@ impl BulkLoad {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
             // Another process may have written since the last transaction.
             self.state = InsertState::default();
+            recents::begin_load(&self.connection)?;
         }
         insert_record(&self.connection, &mut self.state, &PreparedRecord::new(record)?, received_at)?;
         self.pending += 1;
@@ -51,6 +52,7 @@ impl BulkLoad {
     fn commit(&mut self) -> Result<()> {
         if self.pending > 0 {
             self.state.dimensions.flush(&self.connection)?;
+            recents::end_load(&self.connection)?;
             self.connection.execute_batch("COMMIT")?;
             self.pending = 0;
         }

@@ -53,8 +53,13 @@ impl Ballast {
         Ballast { path: data_dir.join("ballast") }
     }
 
-    /// Gives its blocks back.
+    /// Gives its blocks back where there is no room without them: a start that is refused then leaves every file as it
+    /// was.
     pub fn release(&self) {
+        let data_dir = self.path.parent().unwrap_or(Path::new("."));
+        if free_and_total_bytes(data_dir).is_ok_and(|(free, _)| free >= BALLAST_BYTES) {
+            return;
+        }
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 log::warn!("Cannot remove {}: {error}", self.path.display());

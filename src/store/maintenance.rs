@@ -15,6 +15,10 @@ impl Store {
         let Some((_, end_id)) = self.read(READ_MOST, |connection| id_range(connection, None, Some(before)))? else {
             return Ok(0);
         };
+        self.writer().change(false, |write| match &mut write.state.recents {
+            Some(recents) => recents.flush(write.connection, true),
+            None => Ok(()),
+        })?;
         let (mut deleted, mut from) = (0, (i64::MIN, i64::MIN));
         loop {
             let (count, next) = self.writer().change(false, move |write| {

@@ -17,6 +17,7 @@ mod open;
 mod payload;
 mod quarantine;
 mod read;
+mod recents;
 mod record_filter;
 mod record_insert;
 mod record_list;

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 /// Ids of one run of the run indexes: `id >> RUN_SHIFT`, as in schema.sql.
-pub const RUN_SHIFT: i64 = 12;
+pub const RUN_SHIFT: i64 = 11;
 
 /// An index leads only where it leaves out most rows: a row found through it costs about this many scanned ones.
 const LOOKUP_COST: i64 = 8;
@@ -24,7 +24,7 @@ pub enum Driver {
     Scan,
     /// An index over the whole table.
     Index(&'static str),
-    /// An index that is ordered within runs of 4096 ids only.
+    /// An index that is ordered within runs of 2048 ids only.
     Run(&'static str),
 }
 
@@ -191,7 +191,7 @@ impl Conditions {
     /// Ids from `low` on and below `high`; for a run index both must lie in one run.
     pub fn ids(&mut self, low: i64, high: i64) {
         if self.run {
-            self.add("(r.id >> 12) = ?".into(), vec![Value::Integer(low >> RUN_SHIFT)]);
+            self.add("(r.id >> 11) = ?".into(), vec![Value::Integer(low >> RUN_SHIFT)]);
         }
         self.add("r.id >= ? AND r.id < ?".into(), vec![Value::Integer(low), Value::Integer(high)]);
     }

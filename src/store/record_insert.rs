@@ -5,9 +5,9 @@ use crate::error::Result;
 use crate::model::record::{NewRecord, parse_hex_16};
 use crate::store::dimensions::{Dimensions, KEY_SEPARATOR, RecordKeys};
 use crate::store::payload::{self, StoredPayload};
+use crate::store::recents::{Recents, digest};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension};
-use sha2::{Digest, Sha256};
 
 /// A clock that is set back by no more than this is not a step: the time of the record before is used.
 const STEP_BACK_SECS_MAX: i64 = 120;
@@ -58,7 +58,9 @@ pub struct PreparedRecord {
 impl PreparedRecord {
     /// Prepares a validated record; hashes and perhaps deflates its payload.
     pub fn new(record: NewRecord) -> Result<PreparedRecord> {
-        let digest = record.event_id.map(|_| digest(&record));
+        let digest = record.event_id.map(|event_id| {
+            digest(&record.machine_id, &record.classification, &record.payload, event_id, record.captured_at)
+        });
         let system_name = record.system_name.as_deref().unwrap_or("");
         let profile = [
             record.host_type.as_str(),
@@ -93,22 +95,6 @@ impl PreparedRecord {
     }
 }
 
-/// What makes two posts the same record, in eight bytes: equal digests are looked at, not believed.
-fn digest(record: &NewRecord) -> i64 {
-    let mut hash = Sha256::new();
-    for part in [record.machine_id.as_str(), &record.classification, &record.payload] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    if let Some(event_id) = record.event_id {
-        hash.update(event_id.0);
-    }
-    hash.update(record.captured_at.to_le_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash.finalize()[..8]);
-    i64::from_le_bytes(first)
-}
-
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -127,6 +113,8 @@ pub struct InsertState {
     pub dimensions: Dimensions,
     /// `received_at` of the newest row; none where it must be looked up.
     pub last_received_at: Option<i64>,
+    /// What a record sent again is known by; none in a load, whose records are not.
+    pub recents: Option<Recents>,
 }
 
 /// Stores one record inside the open transaction. `received_at` is the time of the clock now.
@@ -136,7 +124,7 @@ pub fn insert_record(
     record: &PreparedRecord,
     received_at: i64,
 ) -> Result<Stored> {
-    if let Some(stored) = find_recent(connection, record)? {
+    if let Some(stored) = find_recent(connection, state, record)? {
         return Ok(stored);
     }
     let ids = state.dimensions.ids(connection, &record.keys)?;
@@ -172,13 +160,8 @@ pub fn insert_record(
     if is_step {
         connection.prepare_cached("INSERT INTO clock_steps (first_id) VALUES (?1)")?.execute([id])?;
     }
-    if let Some(digest) = record.digest {
-        // Two different records of one second with one digest: the first stays the one that is known again.
-        connection
-            .prepare_cached(
-                "INSERT OR IGNORE INTO recent_records (captured_at, digest, record_id) VALUES (?1, ?2, ?3)",
-            )?
-            .execute([record.captured_at, digest, id])?;
+    if let (Some(recents), Some(digest)) = (&mut state.recents, record.digest) {
+        recents.add((record.captured_at, digest), id);
     }
     state.last_received_at = Some(received_at);
     state.dimensions.count(ids, record.severity, record.is_external);
@@ -194,17 +177,15 @@ fn newest_received_at(connection: &Connection) -> Result<i64> {
 }
 
 /// The same record, stored in the last 24 hours. All its fields are compared, not only the digest.
-fn find_recent(connection: &Connection, record: &PreparedRecord) -> Result<Option<Stored>> {
-    let (Some(digest), Some(event_id)) = (record.digest, record.event_id) else {
+fn find_recent(
+    connection: &Connection,
+    state: &InsertState,
+    record: &PreparedRecord,
+) -> Result<Option<Stored>> {
+    let (Some(recents), Some(digest), Some(event_id)) = (&state.recents, record.digest, record.event_id) else {
         return Ok(None);
     };
-    let Some(id) = connection
-        .prepare_cached("SELECT record_id FROM recent_records WHERE captured_at = ?1 AND digest = ?2")?
-        .query_row([record.captured_at, digest], |row| row.get::<_, i64>(0))
-        .optional()?
-    else {
-        return Ok(None);
-    };
+    let Some(id) = recents.find(connection, (record.captured_at, digest))? else { return Ok(None) };
     let mut find = connection.prepare_cached(
         "SELECT r.received_at, p.payload FROM records r
          JOIN payloads p ON p.record_id = r.id

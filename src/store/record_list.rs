@@ -214,9 +214,6 @@ impl<T: HasId> Search<'_, T> {
         let mut page = Found::default();
         self.window = self.first_window();
         while high > self.low && page.rows.len() < self.query.rows_max {
-            if Instant::now() >= self.until {
-                return self.out_of_time(page, high);
-            }
             let low = self.window_low(high);
             let began = Instant::now();
             let found = page.rows.len();
@@ -231,6 +228,11 @@ impl<T: HasId> Search<'_, T> {
             }
             high = low;
             self.adapt(began.elapsed());
+            // Only after a window: each asking comes a little further, however short its time.
+            let is_unfinished = high > self.low && page.rows.len() < self.query.rows_max;
+            if is_unfinished && Instant::now() >= self.until {
+                return self.out_of_time(page, high);
+            }
         }
         if page.rows.len() >= self.query.rows_max {
             // Whether there is more is seen by who asks for it; only the very end is known here.

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::Checkpointer;
 use crate::store::disk::Reserve;
 use crate::store::open;
+use crate::store::recents::Recents;
 use crate::store::record_insert::{InsertState, PreparedRecord, Stored, insert_record};
 use rusqlite::Connection;
 use std::path::PathBuf;
@@ -271,6 +272,9 @@ fn run_batch(
         *state = InsertState::default();
         *data_version = version;
     }
+    if state.recents.is_none() {
+        state.recents = Some(Recents::load(connection)?);
+    }
     let mut write = Write { connection, state, now };
     let mut done = Vec::with_capacity(batch.len());
     for job in batch.iter_mut() {
@@ -285,6 +289,9 @@ fn run_batch(
         });
     }
     write.state.dimensions.flush(connection)?;
+    if let Some(recents) = &mut write.state.recents {
+        recents.flush(connection, false)?;
+    }
     connection.prepare_cached("COMMIT")?.execute([])?;
     Ok(done)
 }

@@ -18,6 +18,9 @@ pub const VIEW: View = View {
     get,
 };
 
+/// What the link on a value says.
+const SAME: &str = "All records with the same";
+
 /// What the page shows.
 pub struct Data {
     /// Now, Unix seconds.
@@ -36,9 +39,8 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
 
 /// The record and its neighbours; NotFound where there is no such record.
 pub fn load(app: &App, id: i64) -> Result<Data> {
-    let record = app.store.find_record(id)?.ok_or_else(|| {
-        Error::not_found(format!("There is no record {id}; it may have been removed by age"))
-    })?;
+    let record =
+        app.store.find_record(id)?.ok_or_else(|| Error::not_found(format!("There is no record {id}")))?;
     let (older_id, newer_id) = app.store.neighbours_of_record(id)?;
     Ok(Data { now: app.clock.now(), record, newer_id, older_id })
 }
@@ -82,7 +84,7 @@ fn neighbours(data: &Data) -> Markup {
 /// A value that links to the records which share it.
 fn shared(parameter: &str, value: &str) -> Markup {
     html! {
-        a href=(link([(parameter, value)])) title="All records with the same" { bdi { (text::visible(value)) } }
+        a href=(link([(parameter, value)])) title=(SAME) { bdi { (text::visible(value)) } }
     }
 }
 
@@ -121,7 +123,10 @@ fn facts_of_event(data: &Data) -> Markup {
             h2 { "Event" }
             dl {
                 (definition("Classification", classification(&content.classification)))
-                (definition("Severity", shared("severity", &content.severity.number().to_string())))
+                @let level = content.severity;
+                (definition("Severity", html! {
+                    a href=(link([("severity", level.number().to_string().as_str())])) title=(SAME) { (level.word()) }
+                }))
                 (definition("Received", time_exact(data.record.received_at, data.now)))
                 (definition("Captured", time_exact(content.captured_at, data.now)))
                 @let event_id = content.event_id.map(|id| id.to_string());
@@ -162,7 +167,7 @@ fn facts_of_system(data: &Data) -> Markup {
 fn build(system_name: Option<&str>, build: &str) -> Markup {
     let system = system_name.map(|name| ("system_name", name));
     html! {
-        a href=(link(system.into_iter().chain([("build", build)]))) title="All records of this build" {
+        a href=(link(system.into_iter().chain([("build", build)]))) title=(SAME) {
             bdi { (text::visible(build)) }
         }
     }

@@ -155,7 +155,9 @@ pub fn render(data: &Data) -> Page {
     let markup = html! {
         (heading("Records", about(data), actions(data)))
         (form::render(data))
-        @if data.error.is_none() {
+        @if data.error.is_some() {
+            (empty::refused())
+        } @else {
             @if data.records.is_empty() {
                 (empty::render(data))
             } @else {
@@ -185,7 +187,7 @@ fn actions(data: &Data) -> Markup {
     let is_first = data.from_id.is_none() && data.error.is_none();
     let stream = is_first.then(|| data.url("/records/stream", Some(("after_id", data.newest_id))));
     html! {
-        span #stream data-url=[stream] {}
+        span #stream data-now=(data.now) data-url=[stream] {}
         @if data.error.is_none() {
             a.button href=(data.export_url()) download { "Export as CSV" }
         }

@@ -191,14 +191,14 @@ fn an_unattended_sender_s_bad_record_goes_into_quarantine_and_can_be_admitted() 
     assert!(page.contains("no way") && page.contains("127.0.0.1"));
     let token = page.split("name=\"csrf_token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let mut form = format!("csrf_token={token}&payload_as_sent=true");
-    for (name, value) in record_fields(1).iter().filter(|(name, _)| name.contains('_')) {
+    for (name, value) in record_fields(1).iter().filter(|(name, _)| !name.contains('-')) {
         form.push_str(&format!("&{name}={}", value.replace('|', "%7C").replace(' ', "+")));
     }
     let fields = [("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
     let bad = form.replace("arch=x86_64", "arch=still+bad");
     let answer = server.request("POST", "/records/quarantine/1/admit", &fields, bad.as_bytes());
     assert_eq!(answer.status, 400);
-    assert!(answer.text().contains("still bad"), "{}", answer.text());
+    assert!(answer.text().contains("still bad"));
     let form = format!("{form}&arch=x86_64");
     let answer = server.request("POST", "/records/quarantine/1/admit", &fields, form.as_bytes());
     assert_eq!(answer.status, 303, "{}", answer.text());

@@ -2,6 +2,13 @@
 //! The integration tests: one module a subject, all in one binary.
 
 mod collector;
+mod demo;
+mod disk;
+mod hostile;
+mod kill;
+mod load;
 mod records_api;
+mod store;
 mod support;
+mod tidy;
 mod wire;

@@ -25,6 +25,16 @@ pub fn render(data: &Data) -> Markup {
     }
 }
 
+/// The panel where a condition breaks its rule.
+pub fn refused() -> Markup {
+    html! {
+        section.panel.empty role="alert" {
+            h2 { "A condition is not understood" }
+            p { "Correct the field that is marked above, or " a href=(VIEW.path) { "show all records" } "." }
+        }
+    }
+}
+
 fn no_record_yet(data: &Data) -> Markup {
     html! {
         h2 { "No record yet" }
@@ -49,7 +59,7 @@ fn curl(origin: &str, tid: &str) -> String {
         ("system_name", "clear-linux-os"),
         ("X-Telemetry-TID", tid),
     ];
-    let mut command = format!("curl {}/ \\\n", in_quotes(origin));
+    let mut command = format!("curl {} \\\n", in_quotes(&format!("{origin}/")));
     for (name, value) in fields {
         command.push_str(&format!("  -H {} \\\n", in_quotes(&format!("{name}: {value}"))));
     }

@@ -108,7 +108,7 @@ fn render_field(data: &Data, asked: &Field) -> Markup {
         Control::Severity => select(name, value, &severities(), error),
         Control::System => select(name, value, &systems(&data.choices), error),
         Control::Build => build(value, &data.choices, error),
-        Control::Source => select(name, value, &sources(), error),
+        Control::Source => select(name, value, &sources(&data.choices), error),
         // A browser drops from a date or number field what is none, and with it what was wrong.
         Control::Date if error.is_none() => input(name, "date", value, error),
         Control::Count if error.is_none() => input(name, "number", value, error),
@@ -135,8 +135,9 @@ fn systems(choices: &RecordChoices) -> Vec<(String, String)> {
     [choice("", "any")].into_iter().chain(choices.systems.iter().map(system)).collect()
 }
 
-fn sources() -> Vec<(String, String)> {
-    vec![choice("", "any"), choice("internal", "internal"), choice("external", "external")]
+fn sources(choices: &RecordChoices) -> Vec<(String, String)> {
+    let external = format!("external ({})", text::grouped(choices.external));
+    vec![choice("", "any"), choice("internal", "internal"), choice("external", external)]
 }
 
 /// A free field that suggests the builds stored, newest first.

@@ -7,6 +7,7 @@ mod abuse;
 mod answers;
 mod capacity;
 mod descriptors;
+mod passed;
 mod requests;
 mod stopping;
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command line. Each subcommand is one file: an argh structure and its `run`; what does more than read arguments
+//! and print is in the layers below.
+//!
+//! To add a subcommand: its file, its variant of [`arguments::Command`] and its line in [`run`].
+
+mod arguments;
+mod config;
+mod data_dir;
+mod demo;
+mod progress;
+mod send;
+mod serve;
+mod signals;
+mod watchdog;
+
+use crate::clock::Clock;
+use crate::config::{Config, Flags, Loaded};
+use crate::error::{Error, Kind, Result};
+use crate::logging;
+use arguments::{Command, Parsed};
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+
+/// Runs the program with these arguments (without its name) and returns its exit status: 0 done, 1 failed, 2 refused.
+pub fn main(arguments: Vec<OsString>) -> u8 {
+    logging::start(log::LevelFilter::Info, || Clock::system().now());
+    let outcome = match arguments::parse(arguments) {
+        Parsed::Command(command) => run(command),
+        Parsed::Print(text) => print(&text),
+        Parsed::Refused(text) => {
+            logging::write_failure(&text);
+            return Kind::Usage.exit_code();
+        }
+    };
+    match outcome {
+        Ok(()) => 0,
+        Err(error) => {
+            logging::write_failure(&format!("muster: {}", error.with_causes()));
+            error.kind().exit_code()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Serve(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Send(command) => command.run(),
+        Command::Demo(command) => command.run(),
+    }
+}
+
+/// Loads the configuration, logs from then on at its level, and tells its warnings.
+fn load_config(flags: &Flags) -> Result<Loaded> {
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect();
+    let loaded = Config::load(flags, &environment)?;
+    logging::set_level(loaded.config.log_level);
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(loaded)
+}
+
+/// Prints to standard output. A reader that has gone (`muster … | head`) is no failure.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::internal("Cannot write to standard output").because(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `muster serve`: starts everything in order, waits for the signal to stop, and ends everything in order.
+//!
+//! ```text
+//! configuration, signals, sockets of systemd, owner     while there is one thread
+//! lock, addresses, database, jobs, HTTP                 "listening on …", READY=1
+//! SIGTERM: HTTP (10 s), jobs, database (checkpoint)     exit status 0
+//! ```
+
+use crate::cli::signals::Signals;
+use crate::cli::watchdog::Talker;
+use crate::cli::{data_dir, load_config};
+use crate::clock::Clock;
+use crate::config::{Config, Flags};
+use crate::error::Result;
+use crate::http::Web;
+use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
+use crate::ops::App;
+use crate::ops::jobs::Jobs;
+use crate::store::{Lock, Missing, Store, StoreOptions};
+use crate::systemd;
+use argh::FromArgs;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What runs at the stop has so long to finish.
+const STOP_MOST: Duration = Duration::from_secs(10);
+
+/// Threads that have answered need a moment to let go of the database.
+const LET_GO_MOST: Duration = Duration::from_secs(1);
+
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "serve",
+    description = "Run the server: take records in, show them, and answer the API. It stops in order on SIGTERM and Ctrl-C.",
+    example = "{command_name} --listen 0.0.0.0:8080 --listen [::]:8080 --data /srv/muster",
+    note = "Sockets passed by systemd replace the addresses. What changes something is taken from this machine alone.",
+    help_triggers("-h", "--help", "help")
+)]
+/// Runs the server.
+pub struct ServeCommand {
+    #[argh(
+        option,
+        arg_name = "addr:port",
+        description = "address to listen on, can be given again (default 127.0.0.1:8080)"
+    )]
+    listen: Vec<String>,
+    #[argh(
+        option,
+        arg_name = "dir",
+        description = "data directory (default $STATE_DIRECTORY, else ./muster-data)"
+    )]
+    data: Option<String>,
+    #[argh(
+        option,
+        arg_name = "file",
+        description = "configuration file (default /etc/muster/muster.toml if it exists)"
+    )]
+    config: Option<String>,
+}
+
+impl ServeCommand {
+    /// Serves until a signal. Usage or Corrupt where it must not start, Busy where it cannot now.
+    pub fn run(self) -> Result<()> {
+        let flags = Flags::new(self.config.as_deref(), self.data.as_deref()).with(
+            "http.listen",
+            "--listen",
+            self.listen,
+        );
+        let loaded = load_config(&flags)?;
+        match &loaded.file {
+            Some(path) => log::info!("muster {} with {}", env!("CARGO_PKG_VERSION"), path.display()),
+            None => log::info!("muster {} without a configuration file", env!("CARGO_PKG_VERSION")),
+        }
+        let mut signals = Signals::catch()?;
+        // Both want to be the only thread: the one changes the environment, the other the user.
+        let passed = Listeners::passed()?;
+        data_dir::prepare(&loaded.config.data_dir, Missing::Create)?;
+        let _lock = Lock::take(&loaded.config.data_dir, "serve")?;
+        let listeners = match passed {
+            Some(listeners) => listeners,
+            None => Listeners::bind(&loaded.config.listen)?,
+        };
+        let running = Running::start(loaded.config, listeners)?;
+        signals.set_started();
+        let signal = signals.wait_for_stop();
+        log::info!("Stopping on {signal}");
+        running.stop();
+        Ok(())
+    }
+}
+
+/// All that runs.
+struct Running {
+    app: Arc<App>,
+    jobs: Jobs,
+    server: Server,
+    stop: Stop,
+    watchdog: Option<Talker>,
+}
+
+impl Running {
+    fn start(config: Config, listeners: Listeners) -> Result<Running> {
+        let limits = limits_of(&config);
+        let app = Arc::new(open_app(config)?);
+        let jobs = Jobs::start(Arc::clone(&app))?;
+        let stop = Stop::new();
+        let server = start_server(&app, listeners, limits, &stop)?;
+        let addresses: Vec<String> = server.local_addresses().iter().map(|a| format!("http://{a}")).collect();
+        for address in &addresses {
+            log::info!("listening on {address}");
+        }
+        systemd::ready(&format!("listening on {}", addresses.join(" ")));
+        let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
+        Ok(Running { app, jobs, server, stop, watchdog })
+    }
+
+    /// Ends all in order. What does not end in time is left behind: every acknowledged record is on the disk, and the
+    /// next start empties the log.
+    fn stop(self) {
+        let Running { app, jobs, server, stop, watchdog } = self;
+        systemd::stopping("finishing what runs");
+        let jobs_done = stop_jobs(jobs);
+        stop.set();
+        let began = Instant::now();
+        server.join(STOP_MOST);
+        if jobs_done.recv_timeout(STOP_MOST.saturating_sub(began.elapsed()).max(LET_GO_MOST)).is_err() {
+            log::warn!("A job did not end in time and is cut off");
+        }
+        drop(watchdog);
+        match take_alone(app) {
+            Some(mut app) => {
+                app.store.stop();
+                log::info!("Stopped");
+            }
+            None => log::warn!("Stopped without emptying the database's log; the next start does it"),
+        }
+    }
+}
+
+/// Opens the database, with the service manager asked for patience meanwhile.
+fn open_app(config: Config) -> Result<App> {
+    let clock = Clock::system();
+    let options = StoreOptions {
+        data_dir: config.data_dir.clone(),
+        missing: Missing::Create,
+        disk_reserve_bytes: config.disk_reserve_bytes,
+        readers: config.readers,
+        clock: clock.clone(),
+    };
+    systemd::status("opening the database");
+    let patience = Talker::extend_start()?;
+    let store = Store::open(&options)?;
+    drop(patience);
+    Ok(App { config, clock, store })
+}
+
+/// Starts the HTTP server over `app`. Streams take at most half the connections.
+fn start_server(app: &Arc<App>, listeners: Listeners, limits: Limits, stop: &Stop) -> Result<Server> {
+    let slots = Slots::new(limits.connection_cap() / 2);
+    let web = Web::new(Arc::clone(app), slots, stop.clone())?;
+    Server::start(listeners, limits, Arc::new(web), stop.clone())
+}
+
+fn limits_of(config: &Config) -> Limits {
+    Limits {
+        connections_max: config.connections_max,
+        head_timeout: Duration::from_secs(config.head_timeout_secs),
+        body_timeout: Duration::from_secs(config.body_timeout_secs),
+        idle_timeout: Duration::from_secs(config.idle_timeout_secs),
+        write_timeout: Duration::from_secs(config.write_timeout_secs),
+        bodies_bytes_max: config.bodies_bytes_max,
+        ..Limits::default()
+    }
+}
+
+/// Stops the jobs on a thread of its own, so that a long one does not hold the others up; tells when it is done.
+fn stop_jobs(mut jobs: Jobs) -> Receiver<()> {
+    let (done, waiting) = channel();
+    let stopping = thread::Builder::new().name("stop-jobs".to_owned()).spawn(move || {
+        jobs.stop();
+        drop(jobs);
+        // Who no longer waits needs no answer.
+        let _ = done.send(());
+    });
+    if let Err(error) = stopping {
+        log::error!("Cannot start the thread that stops the jobs: {error}");
+    }
+    waiting
+}
+
+/// The application once nobody else has it; none where somebody keeps it.
+fn take_alone(mut app: Arc<App>) -> Option<App> {
+    let until = Instant::now() + LET_GO_MOST;
+    loop {
+        match Arc::try_unwrap(app) {
+            Ok(alone) => return Some(alone),
+            Err(_) if Instant::now() >= until => return None,
+            Err(shared) => app = shared,
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Signals of the server. SIGTERM and SIGINT stop it in order; while it starts, and a second time, they end it at once.
+//! SIGHUP has no meaning yet.
+
+use crate::error::{Error, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag::register_conditional_shutdown;
+use signal_hook::low_level::signal_name;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The caught signals.
+pub struct Signals {
+    caught: signal_hook::iterator::Signals,
+    is_starting: Arc<AtomicBool>,
+    is_stopping: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Catches them from now on. Internal where the system does not allow it.
+    pub fn catch() -> Result<Signals> {
+        let is_starting = Arc::new(AtomicBool::new(true));
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let register = || -> std::io::Result<signal_hook::iterator::Signals> {
+            for signal in [SIGTERM, SIGINT] {
+                // Nothing is served yet, and an upgrade of the database that is cut off is rolled back.
+                register_conditional_shutdown(signal, 0, Arc::clone(&is_starting))?;
+                register_conditional_shutdown(signal, 1, Arc::clone(&is_stopping))?;
+            }
+            signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])
+        };
+        let caught = register().map_err(|error| Error::internal("Cannot catch signals").because(error))?;
+        Ok(Signals { caught, is_starting, is_stopping })
+    }
+
+    /// From now on the first signal stops in order.
+    pub fn set_started(&self) {
+        self.is_starting.store(false, Ordering::SeqCst);
+    }
+
+    /// Waits for a signal to stop; the next one ends the program at once.
+    pub fn wait_for_stop(&mut self) -> &'static str {
+        for signal in self.caught.forever() {
+            if signal == SIGHUP {
+                log::info!("SIGHUP has no meaning yet; restart the server for a new configuration");
+                continue;
+            }
+            self.is_stopping.store(true, Ordering::SeqCst);
+            return signal_name(signal).unwrap_or("a signal");
+        }
+        "the end of signals"
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One request and its answer. An answer of any status is an answer; an error is that there was none.
+
+use crate::error::{Error, Kind, Result};
+use std::io;
+use std::time::Duration;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+/// How long an exchange may take in all, from the look-up of the name to the last byte of the answer.
+pub const EXCHANGE_MOST: Duration = Duration::from_secs(10);
+/// Most bytes of an answer that are read.
+const ANSWER_BYTES_MAX: u64 = 4 << 20;
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The body as text.
+    pub text: String,
+}
+
+/// A client that talks to the server named and to nobody else: no proxy, no redirect.
+pub fn agent() -> Agent {
+    Agent::config_builder()
+        .timeout_global(Some(EXCHANGE_MOST))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(None)
+        .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}
+
+/// Reads the answer to a request to `url`. Kinds: Busy where nobody listens or the connection broke, Timeout, Usage
+/// where the address or a header cannot be used.
+pub fn answer(url: &str, outcome: Result<Response<Body>, ureq::Error>) -> Result<Answer> {
+    let read = outcome.and_then(|mut response| {
+        let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true).read_to_string()?;
+        Ok(Answer { status: response.status().as_u16(), text })
+    });
+    read.map_err(|error| explain(url, error))
+}
+
+fn explain(url: &str, error: ureq::Error) -> Error {
+    let (kind, message) = match &error {
+        ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => (
+            Kind::Busy,
+            format!("Nobody listens at {url}; start the server with `muster serve`, or name its address with --url"),
+        ),
+        ureq::Error::Io(cause) => (Kind::Busy, format!("The connection to {url} failed: {cause}")),
+        ureq::Error::HostNotFound => (Kind::Usage, format!("The host of {url} is not known; check its name")),
+        ureq::Error::Timeout(_) => {
+            (Kind::Timeout, format!("{url} did not answer within {} s", EXCHANGE_MOST.as_secs()))
+        }
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
+            (Kind::Busy, format!("No TLS connection to {url}; is its certificate known here, and does it speak TLS?"))
+        }
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => (Kind::Usage, format!("The request to {url} cannot be made")),
+        _ => (Kind::Busy, format!("The exchange with {url} failed")),
+    };
+    Error::new(kind, message).because(error)
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The one HTTP client. Everything that muster says to another server goes through here.
+//!
+//! | file | what |
+//! |---|---|
+//! | `base_url` | where a server is, as a person writes it |
+//! | `exchange` | one request and its answer within a time, and errors that say what to do |
+//! | `facts` | what a telemetry client would say of this machine |
+//! | `send` | posts one record |
+
+pub mod base_url;
+mod exchange;
+pub mod facts;
+pub mod send;

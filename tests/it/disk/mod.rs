@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A disk that is full, and a data directory that cannot or must not be used.
+
+mod full;
+mod refused;
+mod small_disk;
