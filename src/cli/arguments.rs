@@ -49,7 +49,7 @@ pub enum Command {
     /// Checks or shows the configuration.
     Config(ConfigCommand),
     /// Sends a record.
-    Send(SendCommand),
+    Send(Box<SendCommand>),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
 }

@@ -52,3 +52,23 @@ fn become_owner(dir: &Path, user: u32, group: u32) -> Result<()> {
     log::debug!("Running as user {user}, group {group}, the owner of {}", dir.display());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_directory_is_named_where_it_may_not_be_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("missing");
+        let error = prepare(&dir, Missing::Refuse).unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(
+            error.message().contains(&dir.display().to_string()) && error.message().contains("--data"),
+            "{error}"
+        );
+        assert!(!dir.exists());
+        prepare(&dir, Missing::Create).unwrap();
+        prepare(&dir, Missing::Refuse).unwrap();
+    }
+}

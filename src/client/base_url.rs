@@ -15,10 +15,14 @@ impl BaseUrl {
     /// Reads an address. `HOST:PORT` and `HOST` mean `http://`. Usage where it is none, or has what a server's address
     /// has not: a user, a query, a fragment, another scheme.
     pub fn parse(text: &str) -> Result<BaseUrl> {
-        let fault = |what: &str| Error::usage(format!("{text:?} is not the address of a server: {what}; write http://HOST:PORT"));
+        let fault = |what: &str| {
+            Error::usage(format!("{text:?} is not the address of a server: {what}; write http://HOST:PORT"))
+        };
         let trimmed = text.trim();
         let with_scheme = match trimmed.split_once("://") {
-            Some((scheme, _)) if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
+            Some((scheme, _))
+                if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) =>
+            {
                 return Err(fault("it begins with neither http:// nor https://"));
             }
             Some((scheme, rest)) => format!("{}://{rest}", scheme.to_ascii_lowercase()),

@@ -38,7 +38,8 @@ pub fn agent() -> Agent {
 /// where the address or a header cannot be used.
 pub fn answer(url: &str, outcome: Result<Response<Body>, ureq::Error>) -> Result<Answer> {
     let read = outcome.and_then(|mut response| {
-        let text = response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true).read_to_string()?;
+        let text =
+            response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true).read_to_string()?;
         Ok(Answer { status: response.status().as_u16(), text })
     });
     read.map_err(|error| explain(url, error))
@@ -48,17 +49,22 @@ fn explain(url: &str, error: ureq::Error) -> Error {
     let (kind, message) = match &error {
         ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => (
             Kind::Busy,
-            format!("Nobody listens at {url}; start the server with `muster serve`, or name its address with --url"),
+            format!(
+                "Nobody listens at {url}; start the server with `muster serve`, or name its address with --url"
+            ),
         ),
         ureq::Error::Io(cause) => (Kind::Busy, format!("The connection to {url} failed: {cause}")),
         ureq::Error::HostNotFound => (Kind::Usage, format!("The host of {url} is not known; check its name")),
         ureq::Error::Timeout(_) => {
             (Kind::Timeout, format!("{url} did not answer within {} s", EXCHANGE_MOST.as_secs()))
         }
-        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
-            (Kind::Busy, format!("No TLS connection to {url}; is its certificate known here, and does it speak TLS?"))
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => (
+            Kind::Busy,
+            format!("No TLS connection to {url}; is its certificate known here, and does it speak TLS?"),
+        ),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            (Kind::Usage, format!("The request to {url} cannot be made"))
         }
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => (Kind::Usage, format!("The request to {url} cannot be made")),
         _ => (Kind::Busy, format!("The exchange with {url} failed")),
     };
     Error::new(kind, message).because(error)

@@ -42,7 +42,11 @@ impl Facts {
             if text.is_empty() { stand_in.to_owned() } else { text }
         };
         let first = |paths: [&str; 2]| {
-            paths.into_iter().map(|path| read(Path::new(path))).find(|text| !text.is_empty()).unwrap_or_default()
+            paths
+                .into_iter()
+                .map(|path| read(Path::new(path)))
+                .find(|text| !text.is_empty())
+                .unwrap_or_default()
         };
         let os_release = first(["/etc/os-release", "/usr/lib/os-release"]);
         let system = uname();
@@ -85,8 +89,10 @@ fn os_value(os_release: &str, name: &str) -> Option<String> {
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<String> {
-    let (_, model) =
-        cpuinfo.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == "model name")?;
+    let (_, model) = cpuinfo
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.trim() == "model name")?;
     Some(model.trim().to_owned()).filter(|model| !model.is_empty())
 }
 
@@ -106,7 +112,10 @@ mod tests {
     fn the_facts_of_this_machine_are_whole_and_hide_its_id() {
         let facts = Facts::of_this_machine();
         assert_eq!(facts.machine_id.len(), 32);
-        assert!(!facts.machine_id.contains(&read(Path::new("/etc/machine-id"))) || read(Path::new("/etc/machine-id")).is_empty());
+        assert!(
+            !facts.machine_id.contains(&read(Path::new("/etc/machine-id")))
+                || read(Path::new("/etc/machine-id")).is_empty()
+        );
         for text in [&facts.arch, &facts.build, &facts.kernel_version, &facts.system_name, &facts.cpu_model] {
             assert!(!text.is_empty());
         }

@@ -122,7 +122,9 @@ pub fn run(options: &SendOptions) -> Result<Sent> {
             let members = fields.chain([("payload", options.payload.as_str())]);
             let object: serde_json::Map<String, Value> =
                 members.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-            request.header("Content-Type", "application/json").send(Value::Object(object).to_string().as_bytes())
+            request
+                .header("Content-Type", "application/json")
+                .send(Value::Object(object).to_string().as_bytes())
         }
     };
     read_answer(&url, answer(&url, outcome)?)
@@ -131,8 +133,10 @@ pub fn run(options: &SendOptions) -> Result<Sent> {
 /// A header's value in UTF-8, which the collector reads; http's own type would take ASCII only from text.
 fn header_value(name: &str, value: &str) -> Result<ureq::http::HeaderValue> {
     ureq::http::HeaderValue::from_bytes(value.as_bytes()).map_err(|error| {
-        Error::usage(format!("{name} cannot be sent as a header: it has a control character; send it as JSON"))
-            .because(error)
+        Error::usage(format!(
+            "{name} cannot be sent as a header: it has a control character; send it as JSON"
+        ))
+        .because(error)
     })
 }
 
@@ -153,7 +157,9 @@ fn read_answer(url: &str, answer: Answer) -> Result<Sent> {
         503 => Error::busy(format!("{url} cannot store the record now: {message}")),
         400..=499 => Error::invalid(format!("{url} refused the record ({}): {message}", answer.status)),
         500..=599 => Error::new(Kind::Busy, format!("{url} failed ({}): {message}", answer.status)),
-        status => Error::invalid(format!("{url} is no collector of records: it answered {status}: {message}")),
+        status => {
+            Error::invalid(format!("{url} is no collector of records: it answered {status}: {message}"))
+        }
     })
 }
 
@@ -188,7 +194,12 @@ mod tests {
     #[test]
     fn every_other_answer_is_an_error_with_the_server_s_message() {
         for (status, text, kind, expected) in [
-            (400, "{\"message\": \"severity must be 1\"}", Kind::Invalid, "refused the record (400): severity must be 1"),
+            (
+                400,
+                "{\"message\": \"severity must be 1\"}",
+                Kind::Invalid,
+                "refused the record (400): severity must be 1",
+            ),
             (503, "{\"message\": \"The disk is full\"}", Kind::Busy, "The disk is full"),
             (200, "{\"message\": \"m\", \"quarantined\": true}", Kind::Invalid, "quarantine: m"),
             (200, "<html>\nhi", Kind::Invalid, "is no collector"),

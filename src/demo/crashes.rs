@@ -72,7 +72,9 @@ impl Sites {
     /// How often each site comes at a part (0 to 1) of the weeks.
     pub fn weights(&self, progress: f64) -> Weighted {
         let is_there = |site: &Site| (site.from..site.to).contains(&progress);
-        Weighted::new(self.sites.iter().map(|site| if is_there(site) { site.weight } else { site.weight * 0.03 }))
+        Weighted::new(
+            self.sites.iter().map(|site| if is_there(site) { site.weight } else { site.weight * 0.03 }),
+        )
     }
 
     /// A crash at a site; `epoch` says how old the programs are, and so which lines their functions are on.
@@ -206,7 +208,10 @@ mod tests {
                 let line = lines.next().unwrap();
                 assert!(line.starts_with(start) && (!start.is_empty() || line.is_empty()), "{payload}");
             }
-            assert!(payload.len() < 30_000 && !payload.contains(" | ") && !payload.contains("\n@"), "{payload}");
+            assert!(
+                payload.len() < 30_000 && !payload.contains(" | ") && !payload.contains("\n@"),
+                "{payload}"
+            );
         }
     }
 

@@ -209,7 +209,8 @@ fn system(random: &mut Random, model: &Model) -> usize {
         ("aarch64", name) => name != "raspbian" || model.form == Form::Board,
         (_, name) => matches!(name, "debian" | "fedora"),
     };
-    Weighted::new(SYSTEMS.iter().map(|system| if runs_on(system) { system.weight } else { 0.0 })).at(random.unit())
+    Weighted::new(SYSTEMS.iter().map(|system| if runs_on(system) { system.weight } else { 0.0 }))
+        .at(random.unit())
 }
 
 fn naming(random: &mut Random, number: u64, form: Form) -> Naming {
@@ -218,7 +219,9 @@ fn naming(random: &mut Random, number: u64, form: Form) -> Naming {
         _ => random.chance(0.08),
     };
     match is_static {
-        true if random.chance(0.15) => Naming::Named(format!("lab-{}-{number:04}", random.pick(&["build", "ci", "rack"]))),
+        true if random.chance(0.15) => {
+            Naming::Named(format!("lab-{}-{number:04}", random.pick(&["build", "ci", "rack"])))
+        }
         true => Naming::Static,
         false => Naming::Rotating,
     }
@@ -266,7 +269,8 @@ mod tests {
     fn most_machines_take_another_id_every_three_days() {
         let fleet = Fleet::new(1, 300, SPAN).unwrap();
         let changed = |secs: i64| {
-            let changes = fleet.machines.iter().filter(|m| m.machine_id(SPAN.start) != m.machine_id(SPAN.start + secs));
+            let changes =
+                fleet.machines.iter().filter(|m| m.machine_id(SPAN.start) != m.machine_id(SPAN.start + secs));
             changes.count()
         };
         assert!(changed(3 * DAY_SECS) > 200 && changed(3 * DAY_SECS) < 300);

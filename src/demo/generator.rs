@@ -145,8 +145,12 @@ impl Generator {
         let is_rare = |class: &Class| class.frequency > 0.0 && class.frequency < RARE_BELOW;
         let with_class = || CLASSES.iter().zip(&frequencies);
         Now {
-            classes: Weighted::new(with_class().map(|(class, part)| if is_rare(class) { 0.0 } else { *part })),
-            rare_parts: with_class().map(|(class, part)| if is_rare(class) { part / all } else { 0.0 }).collect(),
+            classes: Weighted::new(
+                with_class().map(|(class, part)| if is_rare(class) { 0.0 } else { *part }),
+            ),
+            rare_parts: with_class()
+                .map(|(class, part)| if is_rare(class) { part / all } else { 0.0 })
+                .collect(),
             sites: self.sites.weights(self.span.progress(at)),
         }
     }
@@ -228,10 +232,17 @@ impl Generator {
         None
     }
 
-    fn payload(&mut self, kind: Kind, index: usize, at: i64, installed: &Installed) -> (String, Option<String>) {
+    fn payload(
+        &mut self,
+        kind: Kind,
+        index: usize,
+        at: i64,
+        installed: &Installed,
+    ) -> (String, Option<String>) {
         let (machine, random) = (&self.fleet.machines[index], &mut self.random);
         let model = self.fleet.model(machine);
-        let check = |is_dying| machine_checks::Origin { model, captured_at: at + machine.clock_ahead_secs, is_dying };
+        let check =
+            |is_dying| machine_checks::Origin { model, captured_at: at + machine.clock_ahead_secs, is_dying };
         let oops = kernel::Origin { model, kernel_version: &installed.kernel_version, seed: machine.seed };
         let payload = match kind {
             Kind::Heartbeat => messages::heartbeat(machine.uptime_secs(at)),
@@ -277,7 +288,14 @@ impl Generator {
         if let Some(next) = self.follow_up.take() {
             let installed = self.fleet.installed(&self.fleet.machines[next.machine], next.sent_at);
             let class = class_of(Kind::CrashLogLine);
-            return Some(self.assemble(class, next.machine, next.sent_at, installed, next.event_id, next.payload));
+            return Some(self.assemble(
+                class,
+                next.machine,
+                next.sent_at,
+                installed,
+                next.event_id,
+                next.payload,
+            ));
         }
         let sent_at = self.sent_at(received_at);
         let mut class = self.choose_class();

@@ -56,7 +56,9 @@ pub fn models() -> Result<Vec<Model>> {
     let lines = include_str!("../../assets/demo/hardware.txt").lines();
     lines
         .filter(|line| !line.starts_with('#'))
-        .map(|line| model(line).ok_or_else(|| Error::internal(format!("A line of hardware.txt is no model: {line}"))))
+        .map(|line| {
+            model(line).ok_or_else(|| Error::internal(format!("A line of hardware.txt is no model: {line}")))
+        })
         .collect()
 }
 

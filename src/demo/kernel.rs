@@ -9,18 +9,56 @@ use std::fmt::Write;
 
 /// The registers in the scanner's order.
 const REGISTERS: [&str; 28] = [
-    "EFLAGS", "RSP", "RCX", "RBX", "RAX", "RDI", "RSI", "RDX", "R09", "R08", "RBP", "R12", "R11", "R10", "R15",
-    "R14", "R13", "FS", "CS", "CR4", "CR3", "CR2", "DR2", "DR1", "DR0", "DR7", "DR6", "DR3",
+    "EFLAGS", "RSP", "RCX", "RBX", "RAX", "RDI", "RSI", "RDX", "R09", "R08", "RBP", "R12", "R11", "R10",
+    "R15", "R14", "R13", "FS", "CS", "CR4", "CR3", "CR2", "DR2", "DR1", "DR0", "DR7", "DR6", "DR3",
 ];
 
 /// Modules that most machines have loaded.
 const MODULES: [&str; 44] = [
-    "rfcomm", "xt_conntrack", "nft_chain_nat", "xt_MASQUERADE", "nf_nat", "nf_conntrack", "nf_defrag_ipv6",
-    "nf_defrag_ipv4", "xt_addrtype", "nft_compat", "nf_tables", "nfnetlink", "br_netfilter", "bridge", "stp", "llc",
-    "overlay", "bnep", "binfmt_misc", "nls_iso8859_1", "intel_rapl_msr", "intel_rapl_common", "coretemp",
-    "crct10dif_pclmul", "crc32_pclmul", "ghash_clmulni_intel", "aesni_intel", "crypto_simd", "cryptd", "rapl",
-    "wmi_bmof", "joydev", "input_leds", "serio_raw", "mac_hid", "sch_fq_codel", "msr", "parport_pc", "ppdev", "lp",
-    "efi_pstore", "ip_tables", "x_tables", "autofs4",
+    "rfcomm",
+    "xt_conntrack",
+    "nft_chain_nat",
+    "xt_MASQUERADE",
+    "nf_nat",
+    "nf_conntrack",
+    "nf_defrag_ipv6",
+    "nf_defrag_ipv4",
+    "xt_addrtype",
+    "nft_compat",
+    "nf_tables",
+    "nfnetlink",
+    "br_netfilter",
+    "bridge",
+    "stp",
+    "llc",
+    "overlay",
+    "bnep",
+    "binfmt_misc",
+    "nls_iso8859_1",
+    "intel_rapl_msr",
+    "intel_rapl_common",
+    "coretemp",
+    "crct10dif_pclmul",
+    "crc32_pclmul",
+    "ghash_clmulni_intel",
+    "aesni_intel",
+    "crypto_simd",
+    "cryptd",
+    "rapl",
+    "wmi_bmof",
+    "joydev",
+    "input_leds",
+    "serio_raw",
+    "mac_hid",
+    "sch_fq_codel",
+    "msr",
+    "parport_pc",
+    "ppdev",
+    "lp",
+    "efi_pstore",
+    "ip_tables",
+    "x_tables",
+    "autofs4",
 ];
 
 /// One group of frames that a site may name, or the site's own.
@@ -82,7 +120,9 @@ impl Oopses {
     /// The payload of an oops of `class` (`bug`, `warning` or `stackoverflow`).
     pub fn payload(&self, class: &str, origin: Origin<'_>, random: &mut Random) -> String {
         let of_class = self.sites.iter().map(|site| if site.class == class { site.weight } else { 0.0 });
-        let Some(site) = self.sites.get(Weighted::new(of_class).at(random.unit())) else { return String::new() };
+        let Some(site) = self.sites.get(Weighted::new(of_class).at(random.unit())) else {
+            return String::new();
+        };
         let mut text = String::with_capacity(3_000);
         // Writing to a String cannot fail; the same holds below.
         let _ = writeln!(text, "Crash Report:\nReason: {}", reason(site.reason, random));
@@ -140,19 +180,68 @@ fn add_origin(text: &mut String, site: &Site, origin: Origin<'_>) {
 fn modules_of(form: Form) -> &'static [&'static str] {
     match form {
         Form::Laptop => &[
-            "snd_sof_pci_intel_tgl", "snd_hda_codec_hdmi", "snd_hda_intel", "snd_hda_codec", "snd_pcm", "iwlmvm",
-            "mac80211", "iwlwifi", "cfg80211", "btusb", "bluetooth", "uvcvideo", "videodev", "thinkpad_acpi",
-            "i915", "drm_buddy", "ttm", "drm_display_helper", "video", "thunderbolt", "intel_lpss_pci",
+            "snd_sof_pci_intel_tgl",
+            "snd_hda_codec_hdmi",
+            "snd_hda_intel",
+            "snd_hda_codec",
+            "snd_pcm",
+            "iwlmvm",
+            "mac80211",
+            "iwlwifi",
+            "cfg80211",
+            "btusb",
+            "bluetooth",
+            "uvcvideo",
+            "videodev",
+            "thinkpad_acpi",
+            "i915",
+            "drm_buddy",
+            "ttm",
+            "drm_display_helper",
+            "video",
+            "thunderbolt",
+            "intel_lpss_pci",
         ],
         Form::Desktop => &[
-            "snd_hda_codec_realtek", "snd_hda_intel", "snd_pcm", "igc", "r8169", "amdgpu", "i915", "drm_kms_helper",
-            "drm", "usbhid", "nvme", "nvme_core", "xhci_pci", "i2c_i801", "video",
+            "snd_hda_codec_realtek",
+            "snd_hda_intel",
+            "snd_pcm",
+            "igc",
+            "r8169",
+            "amdgpu",
+            "i915",
+            "drm_kms_helper",
+            "drm",
+            "usbhid",
+            "nvme",
+            "nvme_core",
+            "xhci_pci",
+            "i2c_i801",
+            "video",
         ],
         Form::Server => &[
-            "ipmi_ssif", "ipmi_si", "ipmi_devintf", "acpi_power_meter", "mgag200", "megaraid_sas", "ixgbe", "i40e",
-            "mlx5_core", "ib_uverbs", "ib_core", "nfsd", "lockd", "sunrpc", "skx_edac", "nfit", "bonding", "raid1",
+            "ipmi_ssif",
+            "ipmi_si",
+            "ipmi_devintf",
+            "acpi_power_meter",
+            "mgag200",
+            "megaraid_sas",
+            "ixgbe",
+            "i40e",
+            "mlx5_core",
+            "ib_uverbs",
+            "ib_core",
+            "nfsd",
+            "lockd",
+            "sunrpc",
+            "skx_edac",
+            "nfit",
+            "bonding",
+            "raid1",
         ],
-        Form::Virtual => &["virtio_net", "virtio_blk", "virtio_rng", "bochs", "qemu_fw_cfg", "vmw_vsock_virtio_transport"],
+        Form::Virtual => {
+            &["virtio_net", "virtio_blk", "virtio_rng", "bochs", "qemu_fw_cfg", "vmw_vsock_virtio_transport"]
+        }
         Form::Board => &["brcmfmac", "brcmutil", "vc4", "v3d", "snd_bcm2835", "bcm2835_v4l2", "i2c_bcm2835"],
     }
 }
@@ -161,7 +250,8 @@ fn add_registers(text: &mut String, reason: &str, random: &mut Random) {
     // Mostly the same for one site, so that equal oopses look equal.
     let bits = mix(reason.len() as u64, random.below(3));
     for (number, register) in REGISTERS.iter().enumerate() {
-        let is_zero = register.starts_with("DR") && !matches!(*register, "DR6" | "DR7") || bits >> number & 3 == 0;
+        let is_zero =
+            register.starts_with("DR") && !matches!(*register, "DR6" | "DR7") || bits >> number & 3 == 0;
         let _ = writeln!(text, "Register {register}: {}", if is_zero { "Zero" } else { "Non-zero" });
     }
 }

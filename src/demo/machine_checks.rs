@@ -31,7 +31,8 @@ const FAULTS: [Fault; 9] = [
 ];
 
 /// The fault of the machine whose memory dies.
-const DYING_MEMORY: Fault = fault(0x0001_0093, 13, "MCA: MEMORY CONTROLLER RD_CHANNEL3_ERR\nTransaction: Memory read error");
+const DYING_MEMORY: Fault =
+    fault(0x0001_0093, 13, "MCA: MEMORY CONTROLLER RD_CHANNEL3_ERR\nTransaction: Memory read error");
 
 /// How bad a machine check is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +124,8 @@ fn add_processor(text: &mut String, capabilities: &str, cpu: u64, model: &Model)
 /// The firmware's error record of the boot before, as the kernel log has it.
 pub fn firmware_errors(random: &mut Random) -> String {
     let lines = random.between(24, 193);
-    let section = *random.pick(&["81212a96-09ed-4996-9471-8d729c8e69ed", "5c284c81-b0ae-4e87-a322-b04c85624323"]);
+    let section =
+        *random.pick(&["81212a96-09ed-4996-9471-8d729c8e69ed", "5c284c81-b0ae-4e87-a322-b04c85624323"]);
     let mut text = String::with_capacity(lines as usize * 80 + 400);
     let _ = write!(
         text,

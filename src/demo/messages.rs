@@ -5,11 +5,42 @@ use crate::demo::random::{Random, mix_below};
 use std::fmt::Write;
 
 const BUNDLES: [&str; 36] = [
-    "bootloader", "c-basic", "cloud-control", "containers-basic", "curl", "desktop", "desktop-gnomelibs", "devpkg-base",
-    "diffutils", "editors", "findutils", "firefox", "games", "git", "go-basic", "iperf", "java-basic", "kernel-native",
-    "kvm-host", "libreoffice", "lib-openssl", "machine-learning-basic", "network-basic", "nfs-utils", "openssh-server",
-    "os-core", "os-core-update", "os-core-update-index", "perl-basic", "python3-basic", "storage-utils",
-    "sysadmin-basic", "telemetrics", "thermal_daemon", "vim", "xfce4-desktop",
+    "bootloader",
+    "c-basic",
+    "cloud-control",
+    "containers-basic",
+    "curl",
+    "desktop",
+    "desktop-gnomelibs",
+    "devpkg-base",
+    "diffutils",
+    "editors",
+    "findutils",
+    "firefox",
+    "games",
+    "git",
+    "go-basic",
+    "iperf",
+    "java-basic",
+    "kernel-native",
+    "kvm-host",
+    "libreoffice",
+    "lib-openssl",
+    "machine-learning-basic",
+    "network-basic",
+    "nfs-utils",
+    "openssh-server",
+    "os-core",
+    "os-core-update",
+    "os-core-update-index",
+    "perl-basic",
+    "python3-basic",
+    "storage-utils",
+    "sysadmin-basic",
+    "telemetrics",
+    "thermal_daemon",
+    "vim",
+    "xfce4-desktop",
 ];
 
 const LOG_LINES: [&str; 22] = [
@@ -38,8 +69,26 @@ const LOG_LINES: [&str; 22] = [
 ];
 
 const UNITS: [&str; 20] = [
-    "telemetrics-demo", "docker", "NetworkManager", "nginx", "postgresql", "bluetooth", "cups", "chronyd", "nfs-mountd",
-    "thermald", "libvirtd", "fwupd", "gdm", "sssd", "inventoryd", "scanagent", "backup", "tallow", "snapd", "pcscd",
+    "telemetrics-demo",
+    "docker",
+    "NetworkManager",
+    "nginx",
+    "postgresql",
+    "bluetooth",
+    "cups",
+    "chronyd",
+    "nfs-mountd",
+    "thermald",
+    "libvirtd",
+    "fwupd",
+    "gdm",
+    "sssd",
+    "inventoryd",
+    "scanagent",
+    "backup",
+    "tallow",
+    "snapd",
+    "pcscd",
 ];
 
 /// The heartbeat of a machine that has been up this long.
@@ -52,8 +101,12 @@ pub fn hello(seed: u64, random: &mut Random) -> String {
     if random.chance(0.7) {
         return "hello\n".to_owned();
     }
-    let installed: Vec<&str> =
-        BUNDLES.iter().enumerate().filter(|(n, _)| mix_below(seed, *n as u64, 10) < 5).map(|(_, b)| *b).collect();
+    let installed: Vec<&str> = BUNDLES
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| mix_below(seed, *n as u64, 10) < 5)
+        .map(|(_, b)| *b)
+        .collect();
     format!("hello\n\nBundles ({}):\n{}\n", installed.len(), installed.join("\n"))
 }
 
@@ -88,7 +141,8 @@ pub fn log_line(random: &mut Random) -> String {
     let line = *random.pick(&LOG_LINES);
     let unit = *random.pick(&UNITS);
     let line = line.replace("{u}", unit);
-    let line = if line.contains("{h}") { line.replace("{h}", &format!("{:016x}", random.bits())) } else { line };
+    let line =
+        if line.contains("{h}") { line.replace("{h}", &format!("{:016x}", random.bits())) } else { line };
     let mut text = String::with_capacity(line.len() + 16);
     let mut parts = line.split("{n}");
     text.push_str(parts.next().unwrap_or(""));
@@ -116,15 +170,27 @@ pub fn crash_log_line(program: &str, signal: u32) -> String {
 /// A report of the backup program of some other organisation.
 pub fn backup_failed(random: &mut Random) -> String {
     let set = *random.pick(&["home", "mail", "databases", "projects", "vm-images"]);
-    let cause = *random.pick(&["no space left on device", "connection reset by peer", "checksum mismatch in chunk", "repository is locked"]);
-    format!("set: {set}\ntarget: backup-{}.example.org\nerror: {cause}\nretries: {}\n", random.between(1, 4), random.between(1, 5))
+    let cause = *random.pick(&[
+        "no space left on device",
+        "connection reset by peer",
+        "checksum mismatch in chunk",
+        "repository is locked",
+    ]);
+    format!(
+        "set: {set}\ntarget: backup-{}.example.org\nerror: {cause}\nretries: {}\n",
+        random.between(1, 4),
+        random.between(1, 5)
+    )
 }
 
 /// A reading of a sensor, as JSON: what a payload says is the sender's business.
 pub fn sensor_reading(random: &mut Random) -> String {
     let celsius = 18.0 + 12.0 * random.unit();
     let room = random.between(1, 40);
-    format!("{{\"room\": \"{room:03}\", \"celsius\": {celsius:.1}, \"humidity\": {}}}\n", random.between(25, 70))
+    format!(
+        "{{\"room\": \"{room:03}\", \"celsius\": {celsius:.1}, \"humidity\": {}}}\n",
+        random.between(25, 70)
+    )
 }
 
 /// A printer that does not print, in the words of its users.

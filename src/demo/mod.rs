@@ -91,7 +91,10 @@ impl DemoOptions {
             return Err(Error::usage("A demo needs at least 1 record"));
         }
         if self.machines == 0 || self.machines > MACHINES_MAX {
-            return Err(Error::usage(format!("A demo needs 1 to {MACHINES_MAX} machines, not {}", self.machines)));
+            return Err(Error::usage(format!(
+                "A demo needs 1 to {MACHINES_MAX} machines, not {}",
+                self.machines
+            )));
         }
         if self.weeks == 0 || self.weeks > WEEKS_MAX {
             return Err(Error::usage(format!("A demo needs 1 to {WEEKS_MAX} weeks, not {}", self.weeks)));
@@ -250,7 +253,10 @@ fn insert_all(
 fn refuse_a_full_disk(data_dir: &Path, reserve_bytes: u64) -> Result<()> {
     let free = match statvfs(data_dir) {
         Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
-        Err(error) => return Err(Error::internal(format!("Cannot ask for the free space of {}", data_dir.display())).because(error)),
+        Err(error) => {
+            return Err(Error::internal(format!("Cannot ask for the free space of {}", data_dir.display()))
+                .because(error));
+        }
     };
     if free < reserve_bytes {
         return Err(Error::busy(format!(

@@ -96,8 +96,10 @@ impl Iterator for Slots {
         self.next_start += SLOT_SECS;
         self.weight += self.schedule.weight(start);
         let is_last = self.next_start > end;
-        let share = if self.schedule.weights_sum > 0.0 { self.weight / self.schedule.weights_sum } else { 0.0 };
-        let so_far = if is_last { self.schedule.records } else { (self.schedule.records as f64 * share) as u64 };
+        let share =
+            if self.schedule.weights_sum > 0.0 { self.weight / self.schedule.weights_sum } else { 0.0 };
+        let so_far =
+            if is_last { self.schedule.records } else { (self.schedule.records as f64 * share) as u64 };
         let records = so_far.saturating_sub(self.records);
         self.records += records;
         Some(Slot { start, end: self.next_start.min(end + 1), records })

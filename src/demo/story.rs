@@ -33,7 +33,8 @@ impl Story {
                 is_intel && model.form == form && machine.is_there(span.start) && machine.is_there(span.end)
             })
         };
-        let dying_machine = is_fit(Form::Server).or_else(|| is_fit(Form::Desktop)).or_else(|| is_fit(Form::Laptop));
+        let dying_machine =
+            is_fit(Form::Server).or_else(|| is_fit(Form::Desktop)).or_else(|| is_fit(Form::Laptop));
         if let Some(machine) = dying_machine {
             // Otherwise nobody could tell that it is one machine.
             fleet.machines[machine].keep_one_id();
@@ -87,6 +88,8 @@ mod tests {
         let bad = |days: i64| story.bad_build_part(story.bad_from + days * DAY_SECS);
         assert!(bad(-1) == 0.0 && bad(2) > 0.7 && bad(12) < 0.05);
         assert!(story.dying_part(SPAN.start) == 0.0 && story.dying_part(SPAN.end) > 0.9);
-        assert!(story.heat(story.hot_from + DAY_SECS / 2) > 3.0 * story.heat(SPAN.start + DAY_SECS / 2).min(3.0));
+        assert!(
+            story.heat(story.hot_from + DAY_SECS / 2) > 3.0 * story.heat(SPAN.start + DAY_SECS / 2).min(3.0)
+        );
     }
 }

@@ -59,7 +59,10 @@ pub const SYSTEMS: [System; 9] = [
         builds: Builds::Releases(&[
             release("20.04", &["5.4.0-200-generic", "5.4.0-216-generic"]),
             release("22.04", &["5.15.0-139-generic", "5.15.0-151-generic", "5.15.0-157-generic"]),
-            release("24.04", &["6.8.0-60-generic", "6.8.0-71-generic", "6.8.0-85-generic", "6.14.0-33-generic"]),
+            release(
+                "24.04",
+                &["6.8.0-60-generic", "6.8.0-71-generic", "6.8.0-85-generic", "6.14.0-33-generic"],
+            ),
             release("25.10", &["6.17.0-5-generic", "6.17.0-7-generic"]),
         ]),
     },
@@ -97,7 +100,10 @@ pub const SYSTEMS: [System; 9] = [
     System {
         name: "raspbian",
         weight: 1.0,
-        builds: Builds::Releases(&[release("12", &["6.6.51+rpt-rpi-v8", "6.12.25+rpt-rpi-v8", "6.12.47+rpt-rpi-v8"])]),
+        builds: Builds::Releases(&[release(
+            "12",
+            &["6.6.51+rpt-rpi-v8", "6.12.25+rpt-rpi-v8", "6.12.47+rpt-rpi-v8"],
+        )]),
     },
 ];
 
@@ -130,7 +136,8 @@ fn released_at(day: i64) -> Option<i64> {
     // 1970 began on a Thursday.
     let is_weekend = matches!((day + 4).rem_euclid(7), 0 | 6);
     let is_left_out = mix_below(0xb11d, day.unsigned_abs(), 9) == 0;
-    (!is_weekend && !is_left_out).then(|| day * DAY_SECS + 14 * 3_600 + mix_below(day.unsigned_abs(), 3, 6 * 3_600) as i64)
+    (!is_weekend && !is_left_out)
+        .then(|| day * DAY_SECS + 14 * 3_600 + mix_below(day.unsigned_abs(), 3, 6 * 3_600) as i64)
 }
 
 fn number_of(day: i64) -> i64 {

@@ -9,11 +9,13 @@ use rouille::Response;
 
 /// 200 as long as requests are answered at all.
 pub fn alive(_: &Web, _: &Call) -> Result<Response> {
-    Ok(respond::data(200, "text/plain; charset=utf-8", "ok\n").with_unique_header("Cache-Control", "no-store"))
+    Ok(respond::data(200, "text/plain; charset=utf-8", "ok\n")
+        .with_unique_header("Cache-Control", "no-store"))
 }
 
 /// 200 where a write was made durable just now, 503 where it could not.
 pub fn ready(web: &Web, _: &Call) -> Result<Response> {
     web.app().store.is_writable()?;
-    Ok(respond::data(200, "text/plain; charset=utf-8", "ready\n").with_unique_header("Cache-Control", "no-store"))
+    Ok(respond::data(200, "text/plain; charset=utf-8", "ready\n")
+        .with_unique_header("Cache-Control", "no-store"))
 }

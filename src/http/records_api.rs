@@ -11,6 +11,7 @@ use crate::model::filter::{RecordFilter, bounded, count};
 use crate::model::pairs::Pairs;
 use crate::views::links;
 use rouille::{Response, ResponseBody};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Most records of one answer, and how many there are where nothing is said.
@@ -41,7 +42,8 @@ pub fn list(web: &Web, call: &Call) -> Result<Response> {
     let body = RecordsBody::new(web.shared_app(), format, Source::Ids(ids.into()));
     let mut response = streamed(format, body).with_unique_header("ETag", etag);
     if let Some(id) = next {
-        response = response.with_unique_header("Link", format!("<{}>; rel=\"next\"", next_page(&call.query, id)));
+        response =
+            response.with_unique_header("Link", format!("<{}>; rel=\"next\"", next_page(&call.query, id)));
     }
     Ok(response)
 }
@@ -66,9 +68,9 @@ fn format_asked_for(accept: &str) -> Format {
 
 fn matches_etag(call: &Call, etag: &str) -> bool {
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    call.head.field("if-none-match").is_some_and(|tags| {
-        tags.trim() == "*" || tags.split(',').any(|tag| opaque(tag) == opaque(etag))
-    })
+    call.head
+        .field("if-none-match")
+        .is_some_and(|tags| tags.trim() == "*" || tags.split(',').any(|tag| opaque(tag) == opaque(etag)))
 }
 
 fn streamed(format: Format, body: RecordsBody) -> Response {
@@ -101,7 +103,7 @@ pub fn export(web: &Web, call: &Call) -> Result<Response> {
     let app = web.app();
     let filter = RecordFilter::parse(&call.query, &["from_id"], true, app.clock.now())?;
     let newest = app.store.newest_record_id()?;
-    let source = Source::Walk { filter, below_id: Some(newest + 1) };
+    let source = Source::Walk { filter: Box::new(filter), below_id: Some(newest + 1), ids: VecDeque::new() };
     let body = RecordsBody::new(web.shared_app(), Format::ExportCsv, source);
     Ok(streamed(Format::ExportCsv, body)
         .with_unique_header("Content-Disposition", format!("attachment; filename=\"{name}\"")))

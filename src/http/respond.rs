@@ -72,7 +72,9 @@ pub fn error(head: &Head, error: &Error) -> Response {
         error.with_causes()
     );
     let message = match kind {
-        kind if kind.is_our_fault() => format!("Something is wrong on the server; its log says more under {id}"),
+        kind if kind.is_our_fault() => {
+            format!("Something is wrong on the server; its log says more under {id}")
+        }
         _ => error.message().to_owned(),
     };
     let status = kind.http_status();

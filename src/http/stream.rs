@@ -33,9 +33,10 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
         Some(id) => count("after_id", id)?,
         None => app.store.newest_record_id()?,
     };
-    let slot = web.slots().try_take().ok_or_else(|| {
-        Error::busy("Too many live streams are open; close one or look again later")
-    })?;
+    let slot = web
+        .slots()
+        .try_take()
+        .ok_or_else(|| Error::busy("Too many live streams are open; close one or look again later"))?;
     let events = Events {
         app,
         filter,

@@ -30,8 +30,9 @@ impl Web {
     /// The handler over `app`. `slots`: how many streams may be open; `stop`: ends them.
     pub fn new(app: Arc<App>, slots: Slots, stop: Stop) -> Result<Web> {
         let mut secret = [0; 16];
-        getrandom::fill(&mut secret)
-            .map_err(|error| Error::internal("The system has no random numbers").because(error.to_string()))?;
+        getrandom::fill(&mut secret).map_err(|error| {
+            Error::internal("The system has no random numbers").because(error.to_string())
+        })?;
         let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
         Ok(Web { app, hosts, slots, stop, csrf_token: hex(&secret) })
     }
@@ -78,7 +79,9 @@ impl Web {
                 (route.handle)(self, &call)
             }
             Found::View(view, parameters) => pages::show(self, &call, view, &parameters),
-            Found::OtherMethods(_) | Found::Nothing => Err(Error::internal("A request passed the gate unmatched")),
+            Found::OtherMethods(_) | Found::Nothing => {
+                Err(Error::internal("A request passed the gate unmatched"))
+            }
         };
         (call.head, response)
     }
@@ -96,7 +99,10 @@ impl Web {
             Found::OtherMethods(allowed) => {
                 return Err(Error::new(
                     Kind::MethodNotAllowed,
-                    format!("{} is not possible here, only {allowed}", crate::model::filter::shortened(&head.method)),
+                    format!(
+                        "{} is not possible here, only {allowed}",
+                        crate::model::filter::shortened(&head.method)
+                    ),
                 ));
             }
             Found::View(..) => {

@@ -159,8 +159,7 @@ fn read_json(body: &[u8]) -> Outcome<Values> {
             None => values.payload = text,
         }
     }
-    values.payload_len_bytes =
-        if is_latin_1 { values.payload.chars().count() } else { values.payload.len() };
+    values.payload_len_bytes = if is_latin_1 { values.payload.chars().count() } else { values.payload.len() };
     Ok(values)
 }
 

@@ -125,7 +125,9 @@ pub fn accept_values(
 fn too_large(payload_bytes_max: usize) -> Refusal {
     Refusal {
         kind: Kind::TooLarge,
-        message: format!("payload must have at most {payload_bytes_max} bytes (setting ingest.payload_bytes_max)"),
+        message: format!(
+            "payload must have at most {payload_bytes_max} bytes (setting ingest.payload_bytes_max)"
+        ),
         is_of_record: true,
     }
 }

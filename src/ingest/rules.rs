@@ -184,6 +184,5 @@ fn kernel_version(values: &Values) -> Outcome<String> {
 
 fn event_id(values: &Values) -> Outcome<EventId> {
     let value = required(values, "event_id")?;
-    EventId::parse(value)
-        .ok_or_else(|| broken("event_id", "be 32 lower-case hexadecimal digits", value))
+    EventId::parse(value).ok_or_else(|| broken("event_id", "be 32 lower-case hexadecimal digits", value))
 }

@@ -88,7 +88,11 @@ fn every_broken_rule_is_refused_with_the_name_of_its_field() {
     for (name, values) in cases {
         for value in *values {
             let refusal = run(&with(name, value), b"").unwrap_err();
-            assert!(refusal.message.contains(name) || value.is_empty(), "{name}={value}: {}", refusal.message);
+            assert!(
+                refusal.message.contains(name) || value.is_empty(),
+                "{name}={value}: {}",
+                refusal.message
+            );
             let (headers, body) = json(&with(name, value), "");
             let refusal = run(&headers, &body).unwrap_err();
             assert!(refusal.message.contains(name), "JSON {name}={value}: {}", refusal.message);
@@ -101,7 +105,10 @@ fn every_broken_rule_is_refused_with_the_name_of_its_field() {
 #[test]
 fn each_version_requires_its_own_fields_and_drops_those_of_later_ones() {
     let added: &[(u8, &[&str])] = &[
-        (1, &["classification", "severity", "machine_id", "creation_timestamp", "arch", "host_type", "build"]),
+        (
+            1,
+            &["classification", "severity", "machine_id", "creation_timestamp", "arch", "host_type", "build"],
+        ),
         (1, &["kernel_version"]),
         (2, &["payload_format_version", "system_name"]),
         (4, &["event_id"]),
@@ -191,7 +198,8 @@ fn json_values_may_be_numbers_and_null_is_empty() {
       "event_id":"84dcb7c607ee90b2cae721fbcd896b5f","unknown":[1]}"#;
     let record = run(&headers, body).unwrap();
     assert_eq!((record.machine_id.as_str(), record.board_name.as_deref()), ("7", Some("")));
-    for bad in ["", "[]", "{", "{\"severity\":[1]}", "{\"severity\":1,\"severity\":2}", "null", "\u{feff}{}"] {
+    for bad in ["", "[]", "{", "{\"severity\":[1]}", "{\"severity\":1,\"severity\":2}", "null", "\u{feff}{}"]
+    {
         let refusal = run(&headers, bad.as_bytes()).unwrap_err();
         assert!(refusal.is_of_record && refusal.kind == Kind::Invalid, "{bad}");
     }

@@ -4,8 +4,8 @@
 
 use crate::error::{Error, Result};
 use crate::model::record::NewRecord;
-use crate::store::{open, recents};
 use crate::store::record_insert::{InsertState, PreparedRecord, insert_record};
+use crate::store::{open, recents};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -68,8 +68,7 @@ impl BulkLoad {
         }
         progress("making it durable");
         self.connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA optimize")?;
-        let busy: i64 =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy != 0 && !self.indexes.is_empty() {
             return Err(Error::busy("Somebody reads the database; the load is stored, but in the log still"));
         }

@@ -104,9 +104,9 @@ fn backfill(path: &Path) -> Result<()> {
 /// Copies what is left of the log and empties it; false where a reader or another process is in the way.
 fn truncate(connection: &Connection) -> bool {
     // Posts wait behind this: rather try again than wait for a reader.
-    let outcome = connection
-        .busy_timeout(Duration::from_millis(20))
-        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)));
+    let outcome = connection.busy_timeout(Duration::from_millis(20)).and_then(|()| {
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
+    });
     if let Err(error) = connection.busy_timeout(Duration::from_secs(5)) {
         log::warn!("Cannot set the busy timeout: {error}");
     }

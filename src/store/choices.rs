@@ -23,13 +23,14 @@ impl Store {
     /// The values that at least one record has.
     pub fn record_choices(&self) -> Result<RecordChoices> {
         self.read(READ_MOST, |connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT name, records FROM classifications WHERE records > 0 ORDER BY name")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT name, records FROM classifications WHERE records > 0 ORDER BY name",
+            )?;
             let classifications = statement
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
-            let mut statement =
-                connection.prepare_cached("SELECT system_name, build, records FROM builds WHERE records > 0")?;
+            let mut statement = connection
+                .prepare_cached("SELECT system_name, build, records FROM builds WHERE records > 0")?;
             let mut builds = statement
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .collect::<rusqlite::Result<Vec<(String, String, i64)>>>()?;
@@ -38,7 +39,8 @@ impl Store {
             for (system, _, records) in builds.iter().filter(|(system, _, _)| !system.is_empty()) {
                 *systems.entry(system.clone()).or_default() += records;
             }
-            let mut statement = connection.prepare_cached("SELECT records FROM sources WHERE is_external = 1")?;
+            let mut statement =
+                connection.prepare_cached("SELECT records FROM sources WHERE is_external = 1")?;
             let external = statement.query_row([], |row| row.get(0))?;
             Ok(RecordChoices { classifications, systems: systems.into_iter().collect(), builds, external })
         })

@@ -172,5 +172,4 @@ impl Dimensions {
         add_all(connection, ADD_SEVERITY, &mut self.severities)?;
         add_all(connection, ADD_SOURCE, &mut self.sources)
     }
-
 }

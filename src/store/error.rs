@@ -8,7 +8,9 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         let (kind, message) = match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) => (Kind::Conflict, "It contradicts what is stored"),
-            Some(ErrorCode::DiskFull) => (Kind::Busy, "The disk is full; free some space or purge old records"),
+            Some(ErrorCode::DiskFull) => {
+                (Kind::Busy, "The disk is full; free some space or purge old records")
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 (Kind::Busy, "The database is held by another program; try again")
             }

@@ -13,7 +13,12 @@ impl Store {
     /// A tag of the records that a filter chooses: which file it is, the newest that matches, the oldest by the
     /// filter's time, and how many deletions there were. Searching for the newest match ends after `search_most`;
     /// then the newest record of all stands in, and the tag changes more often than it had to.
-    pub fn records_etag(&self, filter: &RecordFilter, below_id: Option<i64>, search_most: Duration) -> Result<String> {
+    pub fn records_etag(
+        &self,
+        filter: &RecordFilter,
+        below_id: Option<i64>,
+        search_most: Duration,
+    ) -> Result<String> {
         let newest = if filter.is_all() && below_id.is_none() {
             self.newest_record_id()?
         } else {

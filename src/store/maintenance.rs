@@ -12,7 +12,9 @@ const BATCH_ROWS: i64 = 5_000;
 impl Store {
     /// Forgets the marks of records received before `before`; how many there were.
     pub fn delete_recent_records_before(&self, before: i64) -> Result<u64> {
-        let Some((_, end_id)) = self.read(READ_MOST, |connection| id_range(connection, None, Some(before)))? else {
+        let Some((_, end_id)) =
+            self.read(READ_MOST, |connection| id_range(connection, None, Some(before)))?
+        else {
             return Ok(0);
         };
         self.writer().change(false, |write| match &mut write.state.recents {
@@ -28,8 +30,10 @@ impl Store {
                      ORDER BY captured_at, digest LIMIT 1 OFFSET ?3",
                 )?;
                 let mut rows = find.query([from.0, from.1, BATCH_ROWS - 1])?;
-                let next: Option<(i64, i64)> =
-                    rows.next()?.map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?))).transpose()?;
+                let next: Option<(i64, i64)> = rows
+                    .next()?
+                    .map(|row| Ok::<_, rusqlite::Error>((row.get(0)?, row.get(1)?)))
+                    .transpose()?;
                 let to = next.unwrap_or((i64::MAX, i64::MAX));
                 let mut delete = write.connection.prepare_cached(
                     "DELETE FROM recent_records WHERE (captured_at, digest) > (?1, ?2)
@@ -53,7 +57,10 @@ impl Store {
         if verdict == "ok" {
             return Ok(());
         }
-        Err(Error::new(Kind::Corrupt, format!("Database {} is damaged: {verdict}; restore a backup", self.path().display())))
+        Err(Error::new(
+            Kind::Corrupt,
+            format!("Database {} is damaged: {verdict}; restore a backup", self.path().display()),
+        ))
     }
 
     /// Lets SQLite look over its statistics, and gives free pages back to the file system, a few at a time.

@@ -100,7 +100,8 @@ fn newer(data_dir: &Path, path: &Path, version: i64) -> Error {
 /// Looks at the file through a connection that neither writes nor checkpoints.
 fn look(path: &Path) -> Result<Found> {
     let cannot = |error: std::io::Error| {
-        Error::usage(format!("Cannot read {}; check its owner and permissions", path.display())).because(error)
+        Error::usage(format!("Cannot read {}; check its owner and permissions", path.display()))
+            .because(error)
     };
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -121,8 +122,9 @@ fn look(path: &Path) -> Result<Found> {
         error if error.kind() == Kind::Corrupt => damaged(path, "it cannot be read").because(error),
         error => error,
     };
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(unreadable)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(unreadable)?;
     if tables == 0 {
         return Ok(Found::Nothing);
     }
@@ -152,7 +154,8 @@ fn look(path: &Path) -> Result<Found> {
 }
 
 fn open_to_look(path: &Path, has_wal: bool) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log nothing beside the file counts, and `immutable` leaves no trace at all.
     let uri = format!("file:{}{}", uri_path(path), if has_wal { "" } else { "?immutable=1" });
     let connection = Connection::open_with_flags(uri, flags)?;
@@ -247,9 +250,7 @@ pub fn open_readers(path: &Path, readers: u32) -> Result<r2d2::Pool<r2d2_sqlite:
         .test_on_check_out(false)
         .connection_timeout(Duration::from_secs(5))
         .build(manager)
-        .map_err(|error| {
-            Error::busy(format!("Cannot open {} for reading", path.display())).because(error)
-        })
+        .map_err(|error| Error::busy(format!("Cannot open {} for reading", path.display())).because(error))
 }
 
 fn prepare_reader(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -28,7 +28,12 @@ impl Store {
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
                 .execute(rusqlite::params![
-                    write.now, post.reason, post.peer, post.head, post.body, post.is_body_cut
+                    write.now,
+                    post.reason,
+                    post.peer,
+                    post.head,
+                    post.body,
+                    post.is_body_cut
                 ])?;
             let id = write.connection.last_insert_rowid();
             write

@@ -48,9 +48,10 @@ impl Store {
         most: Duration,
         reading: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
-        let connection = self.readers().get().map_err(|error| {
-            Error::busy("All database readers are busy; try again").because(error)
-        })?;
+        let connection = self
+            .readers()
+            .get()
+            .map_err(|error| Error::busy("All database readers are busy; try again").because(error))?;
         let _scope = DeadlineScope::new(Instant::now() + most);
         reading(&connection)
     }

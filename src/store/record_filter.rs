@@ -59,7 +59,10 @@ impl Plan {
             if rows == 0 {
                 return Ok(None);
             }
-            if name != NO_INDEX && rows.saturating_mul(LOOKUP_COST) < total.max(best.rows_most) && rows < best.rows_most {
+            if name != NO_INDEX
+                && rows.saturating_mul(LOOKUP_COST) < total.max(best.rows_most)
+                && rows < best.rows_most
+            {
                 best = Plan { driver: Driver::Index(name), rows_most: rows };
             }
         }

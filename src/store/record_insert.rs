@@ -182,7 +182,8 @@ fn find_recent(
     state: &InsertState,
     record: &PreparedRecord,
 ) -> Result<Option<Stored>> {
-    let (Some(recents), Some(digest), Some(event_id)) = (&state.recents, record.digest, record.event_id) else {
+    let (Some(recents), Some(digest), Some(event_id)) = (&state.recents, record.digest, record.event_id)
+    else {
         return Ok(None);
     };
     let Some(id) = recents.find(connection, (record.captured_at, digest))? else { return Ok(None) };

@@ -93,7 +93,8 @@ impl Store {
             };
             let until = Instant::now() + query.search_most;
             // A second at a time: a long search lends its connection to others in between.
-            let page = self.read(super::READ_MOST, |connection| search(connection, &query, until, id_rows))?;
+            let page =
+                self.read(super::READ_MOST, |connection| search(connection, &query, until, id_rows))?;
             ids.extend(page.rows);
             below_id = page.next_below_id;
             if below_id.is_none() || ids.len() >= rows_max {
@@ -175,7 +176,9 @@ fn search<T: HasId>(
     if let Some(below) = query.below_id {
         high = high.min(below);
     }
-    if let Some((first, end)) = id_range(connection, query.filter.received_from, query.filter.received_before)? {
+    if let Some((first, end)) =
+        id_range(connection, query.filter.received_from, query.filter.received_before)?
+    {
         low = low.max(first);
         high = high.min(end);
     }
@@ -251,7 +254,9 @@ impl<T: HasId> Search<'_, T> {
         match self.plan.driver {
             Driver::Run(_) => 1,
             // Few rows in all: one window over everything.
-            _ if self.plan.rows_most < WINDOW_IDS_FIRST && !self.query.filter.looks_into_payload() => i64::MAX / 4,
+            _ if self.plan.rows_most < WINDOW_IDS_FIRST && !self.query.filter.looks_into_payload() => {
+                i64::MAX / 4
+            }
             _ => WINDOW_IDS_FIRST,
         }
     }

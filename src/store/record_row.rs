@@ -45,8 +45,9 @@ pub fn record_from_row(row: &Row<'_>, part: PayloadPart) -> Result<Record> {
         content: NewRecord {
             record_format_version,
             classification: row.get(9)?,
-            severity: Severity::from_number(severity)
-                .ok_or_else(|| Error::new(Kind::Corrupt, format!("A stored record has severity {severity}")))?,
+            severity: Severity::from_number(severity).ok_or_else(|| {
+                Error::new(Kind::Corrupt, format!("A stored record has severity {severity}"))
+            })?,
             machine_id: machine_id_text(row.get_ref(7)?),
             captured_at: row.get(2)?,
             arch: row.get(17)?,

@@ -6,7 +6,11 @@ use rusqlite::{Connection, OptionalExtension};
 
 /// The ids between which all records received from `from` on and before `before` lie: first, and one past the last.
 /// None where there is no such limit. Records outside the times may lie between them too where the clock was set back.
-pub fn id_range(connection: &Connection, from: Option<i64>, before: Option<i64>) -> Result<Option<(i64, i64)>> {
+pub fn id_range(
+    connection: &Connection,
+    from: Option<i64>,
+    before: Option<i64>,
+) -> Result<Option<(i64, i64)>> {
     if from.is_none() && before.is_none() {
         return Ok(None);
     }

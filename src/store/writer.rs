@@ -226,7 +226,11 @@ impl Work {
         log::error!("Cannot write to {}: {}", self.path.display(), error.with_causes());
         // What a failed commit or fsync left in this connection's cache is not to be trusted.
         self.connection = None;
-        refuse_where(batch, |_| true, || Error::busy("The record cannot be stored at the moment; send it again"));
+        refuse_where(
+            batch,
+            |_| true,
+            || Error::busy("The record cannot be stored at the moment; send it again"),
+        );
     }
 
     /// Runs the jobs in one transaction; on an error everything is rolled back.

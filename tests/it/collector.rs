@@ -10,9 +10,7 @@ fn wire_samples() -> Vec<(String, Vec<u8>)> {
     let mut samples: Vec<_> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| {
-            (path.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap())
-        })
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
         .collect();
     samples.sort();
     assert!(samples.len() >= 48);
@@ -213,10 +211,14 @@ fn an_unattended_sender_s_bad_record_goes_into_quarantine_and_can_be_admitted() 
 
 #[test]
 fn the_quarantine_policy_is_a_setting() {
-    for (policy, with_agent, without_agent) in [("all", 200, 200), ("none", 400, 400), ("unattended", 400, 200)] {
+    for (policy, with_agent, without_agent) in
+        [("all", 200, 200), ("none", 400, 400), ("unattended", 400, 200)]
+    {
         let config = format!("[ingest]\nquarantine = \"{policy}\"\n");
-        let server =
-            Server::start_with(crate::support::server::Options { config: Some(config), ..Default::default() });
+        let server = Server::start_with(crate::support::server::Options {
+            config: Some(config),
+            ..Default::default()
+        });
         let bad = with(record_fields(1), "severity", Some("9"));
         assert_eq!(server.post(&bad, b"").status, with_agent, "{policy}");
         assert_eq!(server.post(&with(bad, "User-Agent", None), b"").status, without_agent, "{policy}");

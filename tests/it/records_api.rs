@@ -12,7 +12,11 @@ fn filled() -> Server {
         let class = if n % 2 == 0 { "org.clearlinux/crash/clr" } else { "org.clearlinux/heartbeat/ping" };
         let mut fields = with(record_fields(n), "severity", Some(&severity));
         fields = with(fields, "classification", Some(class));
-        fields = with(fields, "machine_id", Some(if n <= 6 { "machine one" } else { "00000000000000000000000000000002" }));
+        fields = with(
+            fields,
+            "machine_id",
+            Some(if n <= 6 { "machine one" } else { "00000000000000000000000000000002" }),
+        );
         fields = with(fields, "build", Some(if n % 3 == 0 { "100" } else { "90" }));
         if n == 5 {
             fields.push(("X-CLR-External".into(), "true".into()));
@@ -167,7 +171,9 @@ fn one_record_is_found_or_not() {
     let version_1 = with(record_fields(50), "record_format_version", Some("1"));
     let id = server.post(&version_1, b"").json()["id"].clone();
     let record = server.get(&format!("/api/records/{id}")).json();
-    for field in ["system_name", "payload_format_version", "board_name", "bios_version", "cpu_model", "event_id"] {
+    for field in
+        ["system_name", "payload_format_version", "board_name", "bios_version", "cpu_model", "event_id"]
+    {
         assert!(record[field].is_null(), "{field}");
     }
     assert_eq!(record["record_format_version"], 1);
@@ -181,7 +187,8 @@ fn the_browser_s_export_guards_against_formulas() {
     let answer = server.get("/records/export/records-20261121.csv?classification=org.clearlinux/*&severity=");
     assert_eq!(answer.status, 200, "{}", answer.text());
     let text = answer.text();
-    let expected = "id,external,server_timestamp,severity,classification,build,machine_id,payload\r\n2,false,";
+    let expected =
+        "id,external,server_timestamp,severity,classification,build,machine_id,payload\r\n2,false,";
     assert!(text.starts_with(expected), "{text}");
     assert!(text.contains(",\"a\"\"b,\nc\"\r\n1,false,"), "{text}");
     assert!(text.ends_with(",'=1+1\r\n"), "{text}");

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// The modules by layer; a module imports only from layers below its own, or itself. ARCHITECTURE.md says why.
 const LAYERS: &[&[&str]] = &[
     &["error", "clock", "logging", "systemd"],
-    &["config", "model"],
+    &["model"],
+    &["config"],
     &["ingest"],
     &["store"],
     &["ops"],
@@ -68,7 +69,8 @@ fn module_of(path: &Path) -> String {
 
 /// The top-level modules of this crate that a source names: `crate::x`, also within `use crate::{x, y::z}`.
 fn imports(source: &str) -> Vec<String> {
-    let code: String = source.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
+    let code: String =
+        source.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
     let mut names = Vec::new();
     for (at, _) in code.match_indices("crate::") {
         let rest = &code[at + "crate::".len()..];
@@ -153,7 +155,8 @@ fn each_library_is_used_in_its_own_place_only() {
 #[test]
 fn every_source_file_has_its_licence_its_doc_and_a_bearable_length() {
     let mut broken = Vec::new();
-    for path in files("src", ".rs").into_iter().chain(files("tests/it", ".rs")).chain(files("benches", ".rs")) {
+    for path in files("src", ".rs").into_iter().chain(files("tests/it", ".rs")).chain(files("benches", ".rs"))
+    {
         let source = text(&path);
         let mut lines = source.lines();
         if lines.next() != Some("// SPDX-License-Identifier: Apache-2.0") {
@@ -166,7 +169,9 @@ fn every_source_file_has_its_licence_its_doc_and_a_bearable_length() {
             broken.push(format!("{} has more than {LINES_MAX} lines", path.display()));
         }
         let marks = ["TO", "FIX"].map(|begin| begin.to_owned() + if begin == "TO" { "DO" } else { "ME" });
-        if marks.iter().any(|mark| source.contains(mark.as_str())) || source.contains(&format!("#[{}", "ignore")) {
+        if marks.iter().any(|mark| source.contains(mark.as_str()))
+            || source.contains(&format!("#[{}", "ignore"))
+        {
             broken.push(format!("{} is unfinished", path.display()));
         }
     }
@@ -191,7 +196,8 @@ fn every_dependency_has_a_reason_in_the_map() {
 #[test]
 fn the_map_names_every_module_and_no_other() {
     let map = text(&root().join("ARCHITECTURE.md"));
-    let modules: BTreeMap<String, PathBuf> = files("src", ".rs").into_iter().map(|p| (module_of(&p), p)).collect();
+    let modules: BTreeMap<String, PathBuf> =
+        files("src", ".rs").into_iter().map(|p| (module_of(&p), p)).collect();
     for module in modules.keys().filter(|module| *module != "lib") {
         assert!(map.contains(&format!("`{module}")), "ARCHITECTURE.md does not name {module}");
     }

@@ -96,8 +96,12 @@ fn five_thousand_records_hold_every_class_in_the_order_of_time() {
     let summary = run(&options(dir.path(), 5_000), &mut |progress| seen.push(progress)).unwrap();
     assert_eq!((summary.records, summary.machines), (5_000, 300));
     let whats: BTreeSet<&str> = seen.iter().map(|progress| progress.what.as_str()).collect();
-    assert!(whats.contains("storing records") && whats.contains("building indexes") && whats.contains("done"));
-    assert!(seen.windows(2).all(|pair| pair[0].done <= pair[1].done) && seen.iter().all(|p| p.total == 5_000));
+    assert!(
+        whats.contains("storing records") && whats.contains("building indexes") && whats.contains("done")
+    );
+    assert!(
+        seen.windows(2).all(|pair| pair[0].done <= pair[1].done) && seen.iter().all(|p| p.total == 5_000)
+    );
 
     let store = open(dir.path());
     assert_eq!(store.count_records().unwrap(), 5_000);
@@ -122,7 +126,8 @@ fn the_fleet_is_mixed_as_real_ones_are() {
     assert!(count(&|record| record.captured_at > NOW + 86_400) < 1_000);
     let late = made.iter().filter(|(record, received_at)| received_at - record.captured_at > 300).count();
     assert!((100..6_000).contains(&late), "{late}");
-    let distinct = |key: &dyn Fn(&NewRecord) -> String| made.iter().map(|(r, _)| key(r)).collect::<BTreeSet<_>>().len();
+    let distinct =
+        |key: &dyn Fn(&NewRecord) -> String| made.iter().map(|(r, _)| key(r)).collect::<BTreeSet<_>>().len();
     assert!(distinct(&|record| record.host_type.clone()) > 25);
     assert!(distinct(&|record| record.system_name.clone().unwrap_or_default()) > 5);
     assert!(distinct(&|record| record.machine_id.clone()) > 1_000, "ids rotate");
@@ -155,7 +160,10 @@ fn a_database_with_records_is_refused_and_left_as_it_is() {
     let before = stored(&open(dir.path()));
     let error = run_quietly(&options(dir.path(), 500)).unwrap_err();
     assert_eq!(error.kind(), Kind::Usage);
-    assert!(error.message().contains("500 records") && error.message().contains("--into-existing"), "{error}");
+    assert!(
+        error.message().contains("500 records") && error.message().contains("--into-existing"),
+        "{error}"
+    );
     assert_eq!(stored(&open(dir.path())), before);
 }
 
@@ -168,7 +176,8 @@ fn into_existing_adds_other_records_also_beside_a_server() {
     run_quietly(&DemoOptions { into_existing: true, ..options(dir.path(), 700) }).unwrap();
     assert_eq!(server.count_records().unwrap(), 1_200);
     let rows = stored(&server);
-    let events: BTreeSet<_> = rows.iter().filter_map(|(_, record)| record.event_id).map(|id| id.to_string()).collect();
+    let events: BTreeSet<_> =
+        rows.iter().filter_map(|(_, record)| record.event_id).map(|id| id.to_string()).collect();
     let with_event = rows.iter().filter(|(_, record)| record.event_id.is_some()).count();
     // A crash and the line of the journal about it share their event.
     assert!(events.len() > with_event * 9 / 10, "{} {with_event}", events.len());

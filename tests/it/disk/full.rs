@@ -61,7 +61,8 @@ fn assert_only_reads(server: &Server, posted: &mut Posted) {
         assert_eq!(posted.post(server, bytes), 503);
     }
     posted.assert_intact(server);
-    for path in ["/records", "/records/1", "/healthz", "/records/export/records-1.csv", "/records/quarantine"] {
+    for path in ["/records", "/records/1", "/healthz", "/records/export/records-1.csv", "/records/quarantine"]
+    {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
     let ready = server.get("/readyz");
@@ -144,11 +145,8 @@ fn a_start_on_a_disk_without_a_free_byte_serves_reads_and_recovers() {
     // Also after a stop in order, which leaves no log and no shared memory behind.
     assert_eq!(server.stop(), Some(0), "{}", server.log());
     disk.fill_until("filler", 0);
-    let outcome = Server::try_start(Options {
-        data_dir: Some(disk.path()),
-        config: None,
-        wrapper: disk.wrapper(),
-    });
+    let outcome =
+        Server::try_start(Options { data_dir: Some(disk.path()), config: None, wrapper: disk.wrapper() });
     match outcome {
         Ok(server) => assert_only_reads(&server, &mut posted),
         // There is not even room for the shared memory of readers: said clearly, and nothing is lost.

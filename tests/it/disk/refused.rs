@@ -41,7 +41,10 @@ fn refused_start(directory: &Path, wrapper: &[&str]) -> (Option<i32>, String) {
     while child.try_wait().unwrap().is_none() {
         if begun.elapsed().as_secs() > 30 {
             let _ = child.kill();
-            panic!("it did not refuse: {}", String::from_utf8_lossy(&child.wait_with_output().unwrap().stderr));
+            panic!(
+                "it did not refuse: {}",
+                String::from_utf8_lossy(&child.wait_with_output().unwrap().stderr)
+            );
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -51,9 +54,9 @@ fn refused_start(directory: &Path, wrapper: &[&str]) -> (Option<i32>, String) {
 
 /// The files that count: not the lock, which says who holds it, nor the index of the log, which is made anew.
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
-    let named = contents(directory).into_iter().map(|(path, bytes)| {
-        (path.file_name().unwrap().to_string_lossy().into_owned(), bytes)
-    });
+    let named = contents(directory)
+        .into_iter()
+        .map(|(path, bytes)| (path.file_name().unwrap().to_string_lossy().into_owned(), bytes));
     named.filter(|(name, _)| name != "muster.lock" && !name.ends_with("-shm")).collect()
 }
 
@@ -65,7 +68,8 @@ fn assert_refused(directory: &Path, says: &str) {
         assert!(log.contains(says) && log.contains("muster.db"), "{says:?} is not in: {log}");
         assert!(!log.contains("panic") && log.lines().count() < 10, "{log}");
         let after = files(directory);
-        let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let names =
+            |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&before), names(&after), "{says}");
         for ((name, bytes), (_, now)) in before.iter().zip(&after) {
             assert!(bytes == now, "{says}: {name} has changed ({} bytes, now {})", bytes.len(), now.len());
@@ -75,7 +79,9 @@ fn assert_refused(directory: &Path, says: &str) {
 
 #[test]
 fn a_database_that_is_garbage_is_refused_untouched() {
-    for garbage in [&b"this is not a database, but somebody's notes\n"[..], &[0; 8192], b"SQLite format 3\0", b"x"] {
+    for garbage in
+        [&b"this is not a database, but somebody's notes\n"[..], &[0; 8192], b"SQLite format 3\0", b"x"]
+    {
         for is_killed in [false, true] {
             let directory = used_directory(is_killed);
             std::fs::write(directory.path().join("muster.db"), garbage).unwrap();
@@ -138,9 +144,12 @@ fn a_database_of_another_program_or_with_other_tables_is_refused_untouched() {
 
 /// True where a test as root can act as somebody else.
 fn as_nobody() -> Option<[&'static str; 4]> {
-    rustix::process::geteuid()
-        .is_root()
-        .then_some(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
+    rustix::process::geteuid().is_root().then_some([
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ])
 }
 
 #[test]
@@ -152,7 +161,13 @@ fn a_directory_that_cannot_be_used_is_named_and_left_as_it_is() {
     let before = contents(directory.path());
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o000)).unwrap();
     let can_run = wrapper.is_empty()
-        || Command::new(wrapper[0]).args(&wrapper[1..]).args([program, "--version"]).output().unwrap().status.success();
+        || Command::new(wrapper[0])
+            .args(&wrapper[1..])
+            .args([program, "--version"])
+            .output()
+            .unwrap()
+            .status
+            .success();
     assert!(can_run, "{program} cannot be run by others than root");
     let (code, log) = refused_start(directory.path(), wrapper);
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o700)).unwrap();

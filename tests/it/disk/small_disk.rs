@@ -45,7 +45,8 @@ impl SmallDisk {
 
     /// The words before a program that shall see it.
     pub fn wrapper(&self) -> Vec<String> {
-        let mut words = vec!["nsenter".to_owned(), format!("--target={}", self.holder.id()), "--mount".to_owned()];
+        let mut words =
+            vec!["nsenter".to_owned(), format!("--target={}", self.holder.id()), "--mount".to_owned()];
         if !self.is_root {
             words.extend(["--user".to_owned(), "--preserve-credentials".to_owned()]);
         }

@@ -107,7 +107,11 @@ fn a_body_shorter_than_declared_stores_nothing_and_ends_in_time() {
     let bytes = post(1, "Content-Length: 100\r\n", b"only this");
     while_others_are_served(&server, || {
         let received = exchange(server.address, &bytes);
-        assert!(received.is_empty() || status_of(&received) == 400, "{:?}", String::from_utf8_lossy(&received));
+        assert!(
+            received.is_empty() || status_of(&received) == 400,
+            "{:?}",
+            String::from_utf8_lossy(&received)
+        );
         let mut waits = TcpStream::connect_timeout(&server.address, PATIENCE).unwrap();
         waits.set_read_timeout(Some(PATIENCE)).unwrap();
         waits.write_all(&bytes).unwrap();
@@ -116,7 +120,10 @@ fn a_body_shorter_than_declared_stores_nothing_and_ends_in_time() {
         assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
     });
     let event = format!("{:032x}", 1);
-    assert_eq!(server.get(&format!("/api/records?event_id={event}")).json()["records"], serde_json::json!([]));
+    assert_eq!(
+        server.get(&format!("/api/records?event_id={event}")).json()["records"],
+        serde_json::json!([])
+    );
 }
 
 #[test]
@@ -164,7 +171,11 @@ fn the_413_to_an_8_mib_body_arrives_every_time() {
 #[test]
 fn large_bodies_from_everywhere_stay_within_the_memory() {
     let server = Server::start();
-    let json = super::pairs(&[("Content-Type", "application/json"), ("User-Agent", "x"), ("X-Telemetry-TID", crate::support::TID)]);
+    let json = super::pairs(&[
+        ("Content-Type", "application/json"),
+        ("User-Agent", "x"),
+        ("X-Telemetry-TID", crate::support::TID),
+    ]);
     let mut body = b"{\"payload\": \"".to_vec();
     body.resize((1 << 20) + 700_000, b'x');
     while_others_are_served(&server, || {
@@ -195,10 +206,17 @@ fn a_client_that_waits_for_100_continue_gets_it_or_the_refusal() {
     assert_eq!(status_of(&read_all(&mut stream)), 201);
     // Who is refused by the head alone is not asked for the body.
     let mut connection: Connection = server.connect();
-    connection.send(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n").unwrap();
+    connection
+        .send(
+            b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        )
+        .unwrap();
     let mut first = [0; 12];
     connection.stream.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 404");
-    assert_eq!(status_of(&exchange(server.address, &post(2, "Expect: tea\r\nContent-Length: 1\r\n", b"x"))), 417);
+    assert_eq!(
+        status_of(&exchange(server.address, &post(2, "Expect: tea\r\nContent-Length: 1\r\n", b"x"))),
+        417
+    );
     assert_eq!(server.count_records(), 1);
 }

@@ -26,7 +26,12 @@ fn control_bytes_become_spaces_in_strings_of_the_firmware_and_are_refused_elsewh
         event += 1;
         event
     };
-    let firmware = [("host_type", "machine_type"), ("board_name", "board_name"), ("cpu_model", "cpu_model"), ("bios_version", "bios_version")];
+    let firmware = [
+        ("host_type", "machine_type"),
+        ("board_name", "board_name"),
+        ("cpu_model", "cpu_model"),
+        ("bios_version", "bios_version"),
+    ];
     for byte in [0x01, 0x07, 0x08, 0x0b, 0x0c, 0x1b, 0x1f, 0x7f, b'\t'] {
         for (sent, shown) in firmware {
             let (status, body) = post_value(&server, next(), sent, &[b'a', byte, b'b']);
@@ -106,7 +111,15 @@ fn every_limit_is_exact() {
 #[test]
 fn a_field_given_twice_is_refused_in_whatever_spelling() {
     let server = Server::start();
-    for second in ["severity: 2", "Severity: 2", "SEVERITY: 1", "machine-id: x", "Machine_Id: x", "x-telemetry_tid: x", "x_clr-external: true\r\nX-CLR-External: true"] {
+    for second in [
+        "severity: 2",
+        "Severity: 2",
+        "SEVERITY: 1",
+        "machine-id: x",
+        "Machine_Id: x",
+        "x-telemetry_tid: x",
+        "x_clr-external: true\r\nX-CLR-External: true",
+    ] {
         let mut bytes = record_head(&record_fields(1));
         bytes.extend_from_slice(format!("{second}\r\nContent-Length: 0\r\n\r\n").as_bytes());
         assert_eq!(status_of(&exchange(server.address, &bytes)), 400, "{second}");
@@ -115,7 +128,8 @@ fn a_field_given_twice_is_refused_in_whatever_spelling() {
 }
 
 fn post_json(server: &Server, body: &[u8]) -> (u16, Value) {
-    let fields = pairs(&[("Content-Type", "application/json"), ("X-Telemetry-TID", TID), ("User-Agent", "x")]);
+    let fields =
+        pairs(&[("Content-Type", "application/json"), ("X-Telemetry-TID", TID), ("User-Agent", "x")]);
     let answer = server.post(&fields, body);
     (answer.status, answer.json())
 }

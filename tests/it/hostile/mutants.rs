@@ -20,7 +20,8 @@ const HANG: Duration = Duration::from_secs(15);
 /// The requests of the real clients, short enough to make thousands of them.
 fn seeds() -> Vec<Vec<u8>> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/wire");
-    let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let seeds: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
     assert!(seeds.len() >= 40);
@@ -140,8 +141,24 @@ fn add_field(random: &mut Random, bytes: &mut Vec<u8>) {
 
 fn change_value(random: &mut Random, bytes: &mut Vec<u8>, head_end: usize) {
     let values: &[&[u8]] = &[
-        b"", b" ", b"-1", b"0", b"4294967296", b"1e20", b"9999999999999999999999", b"\xff\xfe", b"\x1b[31m", b"a/b/c",
-        b"a//c", b"<script>", b"'; DROP TABLE records; --", b"%s%n%00", b"\xe2\x80\xae", b"clear-linux-os", b"4", b"3",
+        b"",
+        b" ",
+        b"-1",
+        b"0",
+        b"4294967296",
+        b"1e20",
+        b"9999999999999999999999",
+        b"\xff\xfe",
+        b"\x1b[31m",
+        b"a/b/c",
+        b"a//c",
+        b"<script>",
+        b"'; DROP TABLE records; --",
+        b"%s%n%00",
+        b"\xe2\x80\xae",
+        b"clear-linux-os",
+        b"4",
+        b"3",
     ];
     let long = vec![b'x'; random.below(400)];
     let mut lines = lines(bytes, head_end);
@@ -165,10 +182,27 @@ fn invented(random: &mut Random) -> Vec<u8> {
     }
     let methods = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "get", "G\u{e9}T", "", "CONNECT", "TRACE"];
     let targets = [
-        "/", "*", "/records", "/records?payload=(", "/records?x=%", "/api/records?limit=0", "/api/records?limit=9",
-        "/api/records?severity=%00", "/records/1", "/records/99999999999999999999", "//", "http://a/", "/v3/collector",
-        "/records/export/records-1.csv?classification=%ff", "/assets/..", "/records/quarantine", "/?", "",
-        "/records/quarantine/1/drop", "/records/quarantine/1/admit", "/api/records?from_id=-1&from_date=0000-99-99",
+        "/",
+        "*",
+        "/records",
+        "/records?payload=(",
+        "/records?x=%",
+        "/api/records?limit=0",
+        "/api/records?limit=9",
+        "/api/records?severity=%00",
+        "/records/1",
+        "/records/99999999999999999999",
+        "//",
+        "http://a/",
+        "/v3/collector",
+        "/records/export/records-1.csv?classification=%ff",
+        "/assets/..",
+        "/records/quarantine",
+        "/?",
+        "",
+        "/records/quarantine/1/drop",
+        "/records/quarantine/1/admit",
+        "/api/records?from_id=-1&from_date=0000-99-99",
     ];
     let versions = ["HTTP/1.1", "HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "http/1.1", ""];
     let version = if random.one_in(4) { random.pick(&versions) } else { "HTTP/1.1" };
@@ -177,7 +211,16 @@ fn invented(random: &mut Random) -> Vec<u8> {
         bytes.extend_from_slice(b"Host: localhost\r\n");
     }
     for _ in 0..random.below(6) {
-        let names = ["Accept", "If-None-Match", "Range", "Cookie", "X-Telemetry-TID", "severity", "Content-Length", "a b"];
+        let names = [
+            "Accept",
+            "If-None-Match",
+            "Range",
+            "Cookie",
+            "X-Telemetry-TID",
+            "severity",
+            "Content-Length",
+            "a b",
+        ];
         let n = random.below(30);
         let value: Vec<u8> = random.bytes(n).into_iter().filter(|byte| *byte != b'\n').collect();
         bytes.extend_from_slice(format!("{}: ", random.pick(&names)).as_bytes());
@@ -201,7 +244,8 @@ fn answers(mut bytes: &[u8]) -> Vec<(u16, Vec<u8>)> {
         let status = super::status_of(head.as_bytes());
         assert!(head.starts_with("HTTP/1.1 ") && (100..600).contains(&status), "{head}");
         let field = |wanted: &str| {
-            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix(wanted).map(|v| v.trim().to_owned()))
+            head.lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix(wanted).map(|v| v.trim().to_owned()))
         };
         let mut body = Vec::new();
         if field("transfer-encoding:").is_some() {
@@ -253,11 +297,21 @@ fn attack(address: SocketAddr, seed: u64, seeds: &[Vec<u8>]) -> Vec<i64> {
         let waited = begun.elapsed();
         let shown = || format!("seed {seed}, request {number}: {:?}", String::from_utf8_lossy(&bytes));
         if let Err(error) = ended {
-            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "hangs after {waited:?}: {}", shown());
+            assert_eq!(
+                error.kind(),
+                std::io::ErrorKind::ConnectionReset,
+                "hangs after {waited:?}: {}",
+                shown()
+            );
         }
         assert!(waited < HANG, "answered after {waited:?}: {}", shown());
         for (status, body) in answers(&received) {
-            assert!(status != 500 && status != 503, "{status} {}: {}", String::from_utf8_lossy(&body), shown());
+            assert!(
+                status != 500 && status != 503,
+                "{status} {}: {}",
+                String::from_utf8_lossy(&body),
+                shown()
+            );
             if status == 201 {
                 let record: serde_json::Value = serde_json::from_slice(&body).unwrap();
                 ids.push(record["id"].as_i64().unwrap());
@@ -275,8 +329,9 @@ fn ten_thousand_mutated_requests_store_no_rubbish_and_hold_nobody_up() {
     let of_the_good = while_others_are_served(&server, || {
         let (seeds, address) = (&seeds, server.address);
         let attackers: Vec<Vec<i64>> = std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..CONNECTIONS as u64).map(|seed| scope.spawn(move || attack(address, seed + 1, seeds))).collect();
+            let threads: Vec<_> = (0..CONNECTIONS as u64)
+                .map(|seed| scope.spawn(move || attack(address, seed + 1, seeds)))
+                .collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         acknowledged.extend(attackers.into_iter().flatten());

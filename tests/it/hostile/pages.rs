@@ -30,20 +30,29 @@ fn hostile_record() -> Value {
 }
 
 fn post_json(server: &Server, object: &Value) -> Answer {
-    let fields = pairs(&[("Content-Type", "application/json"), ("X-Telemetry-TID", TID), ("User-Agent", "x")]);
+    let fields =
+        pairs(&[("Content-Type", "application/json"), ("X-Telemetry-TID", TID), ("User-Agent", "x")]);
     server.post(&fields, object.to_string().as_bytes())
 }
 
 /// Nothing of the hostile texts is markup on this page.
 fn assert_escaped(page: &str, path: &str) {
-    for markup in ["<script>", "<img", "<b>", "<i>", "<h1>owned", "</pre></html>", "<!-- ", " onmouseover=alert(1) x='"] {
+    for markup in
+        ["<script>", "<img", "<b>", "<i>", "<h1>owned", "</pre></html>", "<!-- ", " onmouseover=alert(1) x='"]
+    {
         let is_inside_attribute = markup.starts_with(' ');
         let n = page.matches(markup).count();
-        assert!(n == 0 || is_inside_attribute && !page.contains("\"' onmouseover"), "{path} shows {markup} as it came");
+        assert!(
+            n == 0 || is_inside_attribute && !page.contains("\"' onmouseover"),
+            "{path} shows {markup} as it came"
+        );
     }
     for pair in page.split('<').skip(1) {
         let tag = pair.split('>').next().unwrap_or("");
-        assert!(!tag.contains("javascript:") && !tag.contains("onerror=alert(1)&gt;\" onerror"), "{path}: <{tag}>");
+        assert!(
+            !tag.contains("javascript:") && !tag.contains("onerror=alert(1)&gt;\" onerror"),
+            "{path}: <{tag}>"
+        );
     }
 }
 
@@ -80,7 +89,10 @@ fn hostile_texts_are_shown_as_text() {
             if kind.starts_with("text/html") {
                 assert_escaped(&answer.text(), path);
                 let policy = answer.header("content-security-policy").unwrap_or("");
-                assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+                assert!(
+                    policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+                    "{path}: {policy}"
+                );
             } else {
                 assert!(kind.starts_with("application/json"), "{path}: {kind}");
             }
@@ -131,13 +143,50 @@ fn paths_lead_nowhere_but_to_what_is_served() {
     let server = Server::start();
     server.post_record(1, "x");
     let paths = [
-        "/assets/../../etc/passwd", "/assets/..%2f..%2fetc%2fpasswd", "/assets/%2e%2e/%2e%2e/etc/passwd", "/assets/%2e%2e",
-        "/assets/..", "/assets/.", "/assets/", "/assets", "/assets//style.css", "//assets/style.css", "//", "///", "//etc/passwd",
-        "/assets/style.css%00.png", "/assets/%00", "/assets/\\..\\..\\etc\\passwd", "/../etc/passwd", "/./records", "/records/../records",
-        "/records/1%00", "/records/-1", "/records/0", "/records/1/", "/records/1.0", "/records/+1", "/records/0x1",
-        "/records/9223372036854775807", "/records/9223372036854775808", "/records/99999999999999999999999999", "/api/records/1;2",
-        "/api/records/%EF%BC%91", "/api/../records/1", "/Records", "/records%2f1", "/records/export/..", "/records/export/records-%0d%0aX:1.csv",
-        "/records/quarantine/..", "/records/quarantine/99", "/records/1/payload/..", "/.git/config", "/muster.db", "/%", "/%zz", "/%c0%ae%c0%ae/",
+        "/assets/../../etc/passwd",
+        "/assets/..%2f..%2fetc%2fpasswd",
+        "/assets/%2e%2e/%2e%2e/etc/passwd",
+        "/assets/%2e%2e",
+        "/assets/..",
+        "/assets/.",
+        "/assets/",
+        "/assets",
+        "/assets//style.css",
+        "//assets/style.css",
+        "//",
+        "///",
+        "//etc/passwd",
+        "/assets/style.css%00.png",
+        "/assets/%00",
+        "/assets/\\..\\..\\etc\\passwd",
+        "/../etc/passwd",
+        "/./records",
+        "/records/../records",
+        "/records/1%00",
+        "/records/-1",
+        "/records/0",
+        "/records/1/",
+        "/records/1.0",
+        "/records/+1",
+        "/records/0x1",
+        "/records/9223372036854775807",
+        "/records/9223372036854775808",
+        "/records/99999999999999999999999999",
+        "/api/records/1;2",
+        "/api/records/%EF%BC%91",
+        "/api/../records/1",
+        "/Records",
+        "/records%2f1",
+        "/records/export/..",
+        "/records/export/records-%0d%0aX:1.csv",
+        "/records/quarantine/..",
+        "/records/quarantine/99",
+        "/records/1/payload/..",
+        "/.git/config",
+        "/muster.db",
+        "/%",
+        "/%zz",
+        "/%c0%ae%c0%ae/",
     ];
     let mut connection = server.connect();
     for path in paths {
@@ -148,22 +197,38 @@ fn paths_lead_nowhere_but_to_what_is_served() {
             assert!(!text.contains("root:") && !text.contains("SQLite format"), "{path}: {text}");
         }
     }
-    for target in ["/\0", "/a b", "records", "", "#", "/#x", "ftp://localhost/", "\\", "http://", "http://a@b/", "//\r"] {
+    for target in
+        ["/\0", "records", "", "#", "/#x", "ftp://localhost/", "\\", "http://", "http://a@b/", "//\r"]
+    {
         let bytes = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let received = exchange(server.address, bytes.as_bytes());
         assert_eq!(status_of(&received), 400, "{target:?}: {:?}", String::from_utf8_lossy(&received));
     }
+    let received = exchange(server.address, b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(matches!(status_of(&received), 400 | 505), "{:?}", String::from_utf8_lossy(&received));
 }
 
 #[test]
 fn old_bookmarks_redirect_within_this_server_alone() {
     let server = Server::start();
-    let tails = ["//evil.example/", "/\\evil.example", "/%2fevil.example", "/%0d%0aSet-Cookie:x=1", "///\\/evil.example", "@evil.example", ".evil.example", "/http://evil.example"];
+    let tails = [
+        "//evil.example/",
+        "/\\evil.example",
+        "/%2fevil.example",
+        "/%0d%0aSet-Cookie:x=1",
+        "///\\/evil.example",
+        "@evil.example",
+        ".evil.example",
+        "/http://evil.example",
+    ];
     for tail in tails {
         let answer = server.get(&format!("/telemetryui{tail}"));
         let to = answer.header("location").unwrap_or("/");
         assert!(matches!(answer.status, 302 | 404), "{tail}: {}", answer.status);
-        assert!(to.starts_with('/') && !to.starts_with("//") && !to.starts_with("/\\"), "{tail} leads to {to}");
+        assert!(
+            to.starts_with('/') && !to.starts_with("//") && !to.starts_with("/\\"),
+            "{tail} leads to {to}"
+        );
         assert_eq!(answer.header("set-cookie"), None, "{tail}");
     }
 }
@@ -172,12 +237,29 @@ fn old_bookmarks_redirect_within_this_server_alone() {
 fn pages_answer_to_their_own_names_and_the_collector_to_any() {
     let server = Server::start();
     let port = server.address.port();
-    for host in ["evil.example", &format!("evil.example:{port}"), "127.0.0.1.evil.example", "localhost.evil.example", "a, localhost"] {
-        for path in ["/records", "/api/records", "/api/records/1", "/", "/records/stream", "/records/export/records-1.csv", "/healthz", "/nowhere", "/assets/style.css"] {
+    for host in [
+        "evil.example",
+        &format!("evil.example:{port}"),
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "a, localhost",
+    ] {
+        for path in [
+            "/records",
+            "/api/records",
+            "/api/records/1",
+            "/",
+            "/records/stream",
+            "/records/export/records-1.csv",
+            "/healthz",
+            "/nowhere",
+            "/assets/style.css",
+        ] {
             let answer = server.request("GET", path, &pairs(&[("Host", host)]), b"");
             assert!(matches!(answer.status, 421 | 400), "{host}{path}: {}", answer.status);
         }
-        let form = server.request("POST", "/records/quarantine/1/drop", &pairs(&[("Host", host)]), b"csrf_token=x");
+        let form =
+            server.request("POST", "/records/quarantine/1/drop", &pairs(&[("Host", host)]), b"csrf_token=x");
         assert!(matches!(form.status, 421 | 400), "{host}: {}", form.status);
     }
     for host in ["localhost", "127.0.0.1", &format!("127.0.0.1:{port}"), "[::1]:80", "LocalHost:1"] {
@@ -190,7 +272,8 @@ fn pages_answer_to_their_own_names_and_the_collector_to_any() {
             assert_eq!(server.request("POST", path, &fields, b"x").status, 201, "{host}{path}");
         }
     }
-    let received = exchange(server.address, b"GET http://evil.example/records HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let received =
+        exchange(server.address, b"GET http://evil.example/records HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(status_of(&received), 421, "the authority of the target counts");
     assert_eq!(status_of(&exchange(server.address, b"GET /records HTTP/1.1\r\n\r\n")), 400);
     let twice = b"GET /records HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n";
@@ -199,7 +282,8 @@ fn pages_answer_to_their_own_names_and_the_collector_to_any() {
 
 /// The token in the forms of a page.
 fn token_in(page: &str) -> String {
-    let rest = page.split("name=\"csrf_token\" value=\"").nth(1).unwrap_or_else(|| panic!("no token in {page}"));
+    let rest =
+        page.split("name=\"csrf_token\" value=\"").nth(1).unwrap_or_else(|| panic!("no token in {page}"));
     rest.split('"').next().unwrap().to_owned()
 }
 
@@ -243,7 +327,8 @@ fn a_form_is_taken_from_a_page_of_this_server_on_this_machine_alone() {
     }
     let after = server.get("/records/quarantine/1");
     assert_eq!((after.status, server.count_records()), (200, 0), "nothing has changed");
-    let through_proxy = server.request("GET", "/records/quarantine/1", &pairs(&[("X-Forwarded-For", "192.0.2.1")]), b"");
+    let through_proxy =
+        server.request("GET", "/records/quarantine/1", &pairs(&[("X-Forwarded-For", "192.0.2.1")]), b"");
     assert!(!through_proxy.text().contains(&token), "the token is given to who may not use it");
     let fields = pairs(&[("Host", &host), ("Origin", &own_origin)]);
     let answer = server.request("POST", "/records/quarantine/1/drop", &fields, good.as_bytes());

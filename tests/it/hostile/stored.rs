@@ -46,14 +46,24 @@ fn broken_rules(record: &Value) -> Vec<&'static str> {
     let classification = of("classification");
     let parts: Vec<&str> = classification.split('/').collect();
     let is_clear = of("system_name") == "clear-linux-os";
-    let is_build = |byte: u8| byte.is_ascii_digit() || !is_clear && (byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let is_build = |byte: u8| {
+        byte.is_ascii_digit() || !is_clear && (byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
     let kernel = of("kernel_version");
     let minor = kernel.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let dmi = |name: &str| version < 3 && record[name].is_null() || version >= 3 && record[name].is_string() && is_printable(text(record, name), 0, 199);
+    let dmi = |name: &str| {
+        version < 3 && record[name].is_null()
+            || version >= 3 && record[name].is_string() && is_printable(text(record, name), 0, 199)
+    };
     let checks = [
         ("record_format_version", (1..=4).contains(&version)),
-        ("classification", is_printable(classification, 5, 140) && parts.len() == 3 && parts.iter().all(|part| !part.is_empty())),
+        (
+            "classification",
+            is_printable(classification, 5, 140)
+                && parts.len() == 3
+                && parts.iter().all(|part| !part.is_empty()),
+        ),
         ("severity", record["severity"].as_i64().is_some_and(|severity| (1..=4).contains(&severity))),
         ("machine_id", is_printable(of("machine_id"), 1, 32)),
         ("ts_capture", of("ts_capture").ends_with(" UTC") && of("ts_capture").len() == 23),
@@ -61,13 +71,37 @@ fn broken_rules(record: &Value) -> Vec<&'static str> {
         ("arch", is_made_of(of("arch"), |byte| byte.is_ascii_alphanumeric() || byte == b'_', 32)),
         ("machine_type", is_printable(of("machine_type"), 0, 249)),
         ("build", is_made_of(of("build"), is_build, 256)),
-        ("kernel_version", kernel.starts_with(|c: char| c.is_ascii_digit()) && minor.starts_with('.') && minor[1..].starts_with(|c: char| c.is_ascii_digit()) && is_printable(kernel, 3, 256)),
-        ("payload_format_version", (version >= 2) == record["payload_format_version"].as_u64().is_some_and(|n| n <= u64::from(u32::MAX))),
-        ("system_name", if version >= 2 { is_printable(of("system_name"), 1, 64) } else { record["system_name"].is_null() }),
+        (
+            "kernel_version",
+            kernel.starts_with(|c: char| c.is_ascii_digit())
+                && minor.starts_with('.')
+                && minor[1..].starts_with(|c: char| c.is_ascii_digit())
+                && is_printable(kernel, 3, 256),
+        ),
+        (
+            "payload_format_version",
+            (version >= 2)
+                == record["payload_format_version"].as_u64().is_some_and(|n| n <= u64::from(u32::MAX)),
+        ),
+        (
+            "system_name",
+            if version >= 2 {
+                is_printable(of("system_name"), 1, 64)
+            } else {
+                record["system_name"].is_null()
+            },
+        ),
         ("board_name", dmi("board_name")),
         ("cpu_model", dmi("cpu_model")),
         ("bios_version", dmi("bios_version")),
-        ("event_id", if version == 4 { of("event_id").len() == 32 && of("event_id").bytes().all(is_hex) } else { record["event_id"].is_null() }),
+        (
+            "event_id",
+            if version == 4 {
+                of("event_id").len() == 32 && of("event_id").bytes().all(is_hex)
+            } else {
+                record["event_id"].is_null()
+            },
+        ),
         ("payload", record["payload"].is_string() && of("payload").len() <= 2 * 300 * 1024),
         ("external", record["external"].is_boolean()),
     ];

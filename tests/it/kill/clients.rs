@@ -61,7 +61,12 @@ impl Client {
     /// Sends what is not acknowledged until it is.
     pub fn finish(&mut self, address: SocketAddr) {
         while let Some(record) = self.pending.clone() {
-            let answer = Connection::open(address).unwrap().request("POST", "/", &record_fields(record.event), &record.payload);
+            let answer = Connection::open(address).unwrap().request(
+                "POST",
+                "/",
+                &record_fields(record.event),
+                &record.payload,
+            );
             self.take(record.event, &answer.unwrap());
         }
     }

@@ -90,7 +90,9 @@ fn a_minute_of_full_load_keeps_log_and_memory_bounded() {
     });
     let (_, memory) = server.memory_kib();
     let (posted, read) = (posted.into_inner(), read.into_inner());
-    println!("{posted} records, {read} readings, log at most {longest} bytes and emptied {turns} times, {memory} KiB");
+    println!(
+        "{posted} records, {read} readings, log at most {longest} bytes and emptied {turns} times, {memory} KiB"
+    );
     assert!(longest <= 3 * WAL_BYTES_THRESHOLD, "the log grew to {longest} bytes");
     assert!(longest < WAL_BYTES_THRESHOLD || turns > 0, "the log was never emptied");
     assert!(memory < MEMORY_KIB_MAX, "{memory} KiB");

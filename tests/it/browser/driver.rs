@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A headless Chromium, driven over WebDriver; one at a time, because each takes a whole core to start.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+const DRIVER: &str = "/usr/bin/chromedriver";
+const FLAGS: [&str; 9] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+];
+
+/// The key under which WebDriver hands out elements.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A browser with one window and a profile of its own.
+pub struct Browser {
+    driver: Child,
+    session_url: String,
+    agent: ureq::Agent,
+    _profile: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Browser {
+    pub fn start() -> Browser {
+        Browser::start_with(true)
+    }
+
+    pub fn start_without_javascript() -> Browser {
+        Browser::start_with(false)
+    }
+
+    fn start_with(has_javascript: bool) -> Browser {
+        // A test that failed with the browser in hand leaves nothing behind that harms the next.
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut driver = Command::new(DRIVER)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{DRIVER}: {error}; apt-get install chromium chromium-driver"));
+        let port = port_of(&mut driver);
+        let profile = tempfile::tempdir().unwrap();
+        let mut flags = FLAGS.map(str::to_owned).to_vec();
+        flags.push(format!("--user-data-dir={}", profile.path().display()));
+        let mut options = json!({ "args": flags });
+        if !has_javascript {
+            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        }
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)));
+        let mut browser = Browser {
+            driver,
+            session_url: format!("http://127.0.0.1:{port}/session"),
+            agent: config.build().new_agent(),
+            _profile: profile,
+            _turn: turn,
+        };
+        let wanted = json!({
+            "browserName": "chrome",
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": options,
+        });
+        let session = browser.post("", &json!({ "capabilities": { "alwaysMatch": wanted } }));
+        browser.session_url += &format!("/{}", session["sessionId"].as_str().unwrap());
+        browser
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.session_url);
+        let answer = self.agent.post(&url).header("Content-Type", "application/json").send(body.to_string());
+        let text = answer.unwrap().body_mut().read_to_string().unwrap();
+        let mut answer: Value = serde_json::from_str(&text).unwrap();
+        assert!(answer["value"]["error"].is_null(), "{path} {body}: {}", answer["value"]["message"]);
+        answer["value"].take()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let answer = self.agent.get(format!("{}{path}", self.session_url)).call();
+        let text = answer.unwrap().body_mut().read_to_string().unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["value"].take()
+    }
+
+    pub fn open(&self, url: &str) {
+        self.post("/url", &json!({ "url": url }));
+    }
+
+    pub fn url(&self) -> String {
+        self.get("/url").as_str().unwrap().to_owned()
+    }
+
+    /// Runs a script in the page; what it returns.
+    pub fn run(&self, script: &str) -> Value {
+        self.post("/execute/sync", &json!({ "script": script, "args": [] }))
+    }
+
+    /// What an expression is in the page, as a number.
+    pub fn number(&self, expression: &str) -> i64 {
+        self.run(&format!("return {expression}")).as_i64().unwrap()
+    }
+
+    /// Waits until an expression holds; how long that took.
+    pub fn wait_for(&self, expression: &str) -> Duration {
+        let start = Instant::now();
+        while self.run(&format!("return Boolean({expression})")) != json!(true) {
+            assert!(start.elapsed() < Duration::from_secs(15), "this never held: {expression}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        start.elapsed()
+    }
+
+    /// A command of the DevTools protocol.
+    pub fn devtools(&self, command: &str, parameters: Value) -> Value {
+        self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
+    }
+
+    /// The width of the screen in CSS pixels; under 500 it is a phone.
+    pub fn set_width(&self, width: u32) {
+        let screen = json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500 });
+        self.devtools("Emulation.setDeviceMetricsOverride", screen);
+    }
+
+    /// `light` or `dark`.
+    pub fn set_color_scheme(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+    }
+
+    /// The elements that a selector finds; works without JavaScript in the page.
+    pub fn elements(&self, selector: &str) -> Vec<String> {
+        let found = self.post("/elements", &json!({ "using": "css selector", "value": selector }));
+        found.as_array().unwrap().iter().map(|e| e[ELEMENT].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn element(&self, selector: &str) -> String {
+        self.elements(selector).into_iter().next().unwrap_or_else(|| panic!("nothing is {selector}"))
+    }
+
+    pub fn text(&self, selector: &str) -> String {
+        self.get(&format!("/element/{}/text", self.element(selector))).as_str().unwrap().to_owned()
+    }
+
+    pub fn click(&self, selector: &str) {
+        self.post(&format!("/element/{}/click", self.element(selector)), &json!({}));
+    }
+
+    /// Replaces the text of a field.
+    pub fn enter(&self, selector: &str, text: &str) {
+        let element = self.element(selector);
+        self.post(&format!("/element/{element}/clear"), &json!({}));
+        self.post(&format!("/element/{element}/value"), &json!({ "text": text }));
+    }
+
+    /// Presses keys wherever the focus is.
+    pub fn press(&self, keys: &str) {
+        let strokes: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| {
+                ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() }))
+            })
+            .collect();
+        self.post("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": strokes }] }));
+    }
+
+    /// What the console said since it was last asked: errors of scripts, refusals by the content security policy,
+    /// failed requests.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.post("/se/log", &json!({ "type": "browser" }));
+        let complaint = |entry: &Value| {
+            let level = entry["level"].as_str().unwrap();
+            (level == "SEVERE" || level == "WARNING").then(|| entry["message"].as_str().unwrap().to_owned())
+        };
+        log.as_array().unwrap().iter().filter_map(complaint).collect()
+    }
+
+    /// Fails where the console complained.
+    pub fn assert_quiet(&self) {
+        assert_eq!(self.complaints(), Vec::<String>::new(), "the console of {}", self.url());
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Ends the browser too; where that fails there is nothing more to be done about it.
+        let _ = self.agent.delete(&self.session_url).call();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+fn port_of(driver: &mut Child) -> u16 {
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    // The pipe must be read on, or the driver blocks when it is full.
+    std::thread::spawn(move || lines.for_each(drop));
+    port.unwrap_or_else(|| panic!("{DRIVER} did not say its port"))
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The units and the packaged files hold what they promise.
+
+use super::{run, word};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The most that `systemd-analyze security` may say.
+const EXPOSURE_MAX: f64 = 1.5;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+#[test]
+fn the_packaged_configuration_equals_the_table() {
+    let (code, out, _) = run(&["config", "show", "--template"]);
+    assert_eq!(code, 0);
+    assert!(
+        out == text("packaging/muster.toml"),
+        "write it anew: muster config show --template > packaging/muster.toml"
+    );
+    let path = root().join("packaging/muster.toml");
+    let (code, out, err) = run(&["config", "show", "--config", word(&path)]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("data = \"/var/lib/muster\""), "{out}");
+}
+
+/// A copy of a unit whose program is there, so that `verify` looks at the rest.
+fn with_our_program(dir: &Path, name: &str) -> PathBuf {
+    let path = dir.join(name);
+    std::fs::write(
+        &path,
+        text(&format!("systemd/{name}")).replace("/usr/bin/muster", env!("CARGO_BIN_EXE_muster")),
+    )
+    .unwrap();
+    path
+}
+
+#[test]
+fn the_unit_is_hardened_and_sound() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        return;
+    }
+    let unit = root().join("systemd/muster.service");
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--no-pager"])
+        .arg(&unit)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (_, exposure) = said.split_once("Overall exposure level for muster.service: ").unwrap();
+    let exposure: f64 = exposure.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(exposure <= EXPOSURE_MAX, "{said}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let units = ["muster.service", "muster.socket"].map(|name| with_our_program(dir.path(), name));
+    let output = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<&str> = said.lines().filter(|line| line.contains("muster.")).collect();
+    assert!(ours.is_empty(), "{ours:?}");
+}
+
+#[test]
+fn unit_configuration_and_user_agree() {
+    let unit = text("systemd/muster.service");
+    for line in [
+        "Type=notify",
+        "ExecStart=/usr/bin/muster serve --config /etc/muster/muster.toml",
+        "User=muster",
+        "StateDirectory=muster",
+        "StateDirectoryMode=0700",
+        "Restart=on-failure",
+        "RestartPreventExitStatus=2",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
+    }
+    assert!(text("packaging/sysusers.d/muster.conf").contains("\nu muster "));
+    assert!(text("packaging/tmpfiles.d/muster.conf").contains("/var/lib/muster  0700 muster muster"));
+}
