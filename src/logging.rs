@@ -37,6 +37,17 @@ pub fn set_level(level: LevelFilter) {
     log::set_max_level(level);
 }
 
+/// Lets a panic be one line of the log like everything else, instead of several without a level.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("without a name");
+        let place = panic.location().map_or("an unknown place".to_owned(), ToString::to_string);
+        let said = panic.payload_as_str().unwrap_or("no text");
+        log::error!("Thread {name} panicked at {place}: {said}");
+    }));
+}
+
 /// Tells who runs the program why it ends: the text as it is, also where no logger is set or the level is off; in the
 /// journal with the priority of an error.
 pub fn write_failure(text: &str) {

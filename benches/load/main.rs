@@ -105,22 +105,40 @@ impl Target for Ref<'_> {
     fn add_stored(&mut self, _: u64) {}
 }
 
-fn measure_in_turn(options: &Options, mode: Mode, connections: usize, mut targets: [&mut dyn Target; 4]) -> Vec<Row> {
+fn measure_in_turn(
+    options: &Options,
+    mode: Mode,
+    connections: usize,
+    mut targets: [&mut dyn Target; 4],
+) -> Vec<Row> {
     let mut cells: Vec<Vec<Cell>> = targets.iter().map(|_| Vec::new()).collect();
     for _ in 0..options.rounds {
         for (target, cells) in targets.iter_mut().zip(&mut cells) {
             let before = target.process().usage();
             let own_before = server::own_cpu();
             let began = Instant::now();
-            let load = measure(target.process().address, mode, connections, Duration::from_secs_f64(options.seconds));
+            let load = measure(
+                target.process().address,
+                mode,
+                connections,
+                Duration::from_secs_f64(options.seconds),
+            );
             let elapsed = began.elapsed();
             target.add_stored(load.n_created);
             let after = target.process().usage();
-            cells.push(Cell::new(load, &before, &after, (server::own_cpu() - own_before).div_f64(elapsed.as_secs_f64())));
+            cells.push(Cell::new(
+                load,
+                &before,
+                &after,
+                (server::own_cpu() - own_before).div_f64(elapsed.as_secs_f64()),
+            ));
         }
     }
-    let rows: Vec<Row> =
-        targets.iter().zip(cells).map(|(target, cells)| Row::median(target.name(), mode, connections, &cells)).collect();
+    let rows: Vec<Row> = targets
+        .iter()
+        .zip(cells)
+        .map(|(target, cells)| Row::median(target.name(), mode, connections, &cells))
+        .collect();
     for row in &rows {
         eprintln!("{}", row.line());
     }
@@ -161,7 +179,9 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Options {
             "--bench" => {}
             "--seconds" => options.seconds = value().parse().expect("--seconds takes a number"),
             "--rounds" => options.rounds = value().parse().expect("--rounds takes a number"),
-            "--connections" => options.connections = vec![value().parse().expect("--connections takes a number")],
+            "--connections" => {
+                options.connections = vec![value().parse().expect("--connections takes a number")]
+            }
             "--preload" => options.preload = value().parse().expect("--preload takes a number"),
             "--dir" => options.dir = value().into(),
             "--data" => options.data = Some(value().into()),

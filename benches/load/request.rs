@@ -92,7 +92,8 @@ impl Answers {
             }
             self.fill(stream)?;
         };
-        let head = std::str::from_utf8(&self.buffer[..head_end]).map_err(|_| broken("a head that is no text"))?;
+        let head =
+            std::str::from_utf8(&self.buffer[..head_end]).map_err(|_| broken("a head that is no text"))?;
         let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or(broken("no status"))?;
         let mut length = None;
         for line in head.split("\r\n") {

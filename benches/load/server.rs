@@ -39,7 +39,8 @@ pub struct Process {
 impl Process {
     /// Starts a server that says `listening on http://ADDRESS` on its standard error.
     fn start(command: &mut Command) -> Process {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
         let address = loop {
@@ -72,7 +73,8 @@ fn usage(process: &str) -> Usage {
     let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default();
     let stat = read("stat");
     let after_name = stat.rsplit(") ").next().unwrap_or("");
-    let ticks: u64 = after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 =
+        after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     let number = |text: &str, name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
@@ -119,7 +121,12 @@ impl Muster {
         for (variable, _) in std::env::vars().filter(|(variable, _)| variable.starts_with("MUSTER_")) {
             command.env_remove(variable);
         }
-        Muster { name: name.to_owned(), process: Process::start(&mut command), data_dir: data_dir.to_owned(), expected }
+        Muster {
+            name: name.to_owned(),
+            process: Process::start(&mut command),
+            data_dir: data_dir.to_owned(),
+            expected,
+        }
     }
 
     /// Stops it in order and compares what is in its database with what it promised.

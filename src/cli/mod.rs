@@ -25,6 +25,7 @@ use std::io::{ErrorKind, Write};
 /// Runs the program with these arguments (without its name) and returns its exit status: 0 done, 1 failed, 2 refused.
 pub fn main(arguments: Vec<OsString>) -> u8 {
     logging::start(log::LevelFilter::Info, || Clock::system().now());
+    logging::log_panics();
     let outcome = match arguments::parse(arguments) {
         Parsed::Command(command) => run(command),
         Parsed::Print(text) => print(&text),

@@ -11,9 +11,9 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Rows of one read of the database. A payload may have 300 KiB, and whoever does not read its answer makes us hold
-/// what was read: with 50 rows eight such clients took 254 MB (measured).
-const ROWS_PER_READ: usize = 4;
+/// Most rows of one read of the database; where payloads are long, it is one. A payload may have 300 KiB, and whoever
+/// does not read its answer makes us hold what was read: with 50 rows eight such clients took 254 MB (measured).
+const ROWS_PER_READ_MAX: usize = 8;
 /// Bytes of the answer that are made of several reads before they are sent.
 const BYTES_PER_REFILL: usize = 64 << 10;
 /// Ids that a walk searches for at a time.
@@ -107,6 +107,7 @@ pub struct RecordsBody {
     source: Source,
     bytes: Vec<u8>,
     sent: usize,
+    rows_per_read: usize,
     is_begun: bool,
     is_first_row: bool,
     is_over: bool,
@@ -121,6 +122,7 @@ impl RecordsBody {
             source,
             bytes: Vec::new(),
             sent: 0,
+            rows_per_read: 1,
             is_begun: false,
             is_first_row: true,
             is_over: false,
@@ -135,10 +137,13 @@ impl RecordsBody {
             self.bytes = self.format.begin()?;
         }
         while !self.is_over && self.bytes.len() < BYTES_PER_REFILL {
+            let before = self.bytes.len();
             for record in &self.next_records()? {
                 self.format.add(&mut self.bytes, record, self.is_first_row)?;
                 self.is_first_row = false;
             }
+            let is_long = self.bytes.len() - before > BYTES_PER_REFILL;
+            self.rows_per_read = if is_long { 1 } else { ROWS_PER_READ_MAX };
         }
         if self.is_over {
             self.bytes.extend_from_slice(self.format.end());
@@ -160,7 +165,7 @@ impl RecordsBody {
                 ids
             }
         };
-        let batch: Vec<i64> = ids.drain(..ids.len().min(ROWS_PER_READ)).collect();
+        let batch: Vec<i64> = ids.drain(..ids.len().min(self.rows_per_read)).collect();
         self.is_over = ids.is_empty() && is_found_all;
         self.app.store.find_records(&batch)
     }

@@ -67,7 +67,7 @@ impl BulkLoad {
             self.connection.execute_batch(sql)?;
         }
         progress("making it durable");
-        self.connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA optimize")?;
+        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
         let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         if busy != 0 && !self.indexes.is_empty() {
             return Err(Error::busy("Somebody reads the database; the load is stored, but in the log still"));

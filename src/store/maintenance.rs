@@ -63,7 +63,7 @@ impl Store {
         ))
     }
 
-    /// Lets SQLite look over its statistics, and gives free pages back to the file system, a few at a time.
+    /// Gives free pages back to the file system, a few at a time.
     pub fn tidy(&self) -> Result<()> {
         loop {
             let freed = self.writer().change(false, |write| {

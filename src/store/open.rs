@@ -234,6 +234,7 @@ pub fn open_writer(path: &Path) -> Result<Connection> {
          PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY",
     )?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     payload::add_functions(&connection)?;
     Ok(connection)
@@ -253,12 +254,20 @@ pub fn open_readers(path: &Path, readers: u32) -> Result<r2d2::Pool<r2d2_sqlite:
         .map_err(|error| Error::busy(format!("Cannot open {} for reading", path.display())).because(error))
 }
 
+/// Keeps SQLite from planning a statement anew whenever other values are bound: with statistics in the file it would,
+/// and a search of many short statements took 250 ms instead of 10 (measured).
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 fn prepare_reader(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(
         "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY",
     )?;
     connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    keep_plans(connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     payload::add_functions(connection)?;
     read::add_time_limit(connection)

@@ -22,6 +22,9 @@ const FLAGS: [&str; 9] = [
     "--hide-scrollbars",
 ];
 
+/// How long a test waits for what should come at once.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// The key under which WebDriver hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -113,14 +116,10 @@ impl Browser {
         self.run(&format!("return {expression}")).as_i64().unwrap()
     }
 
-    /// Waits until an expression holds; how long that took.
-    pub fn wait_for(&self, expression: &str) -> Duration {
-        let start = Instant::now();
-        while self.run(&format!("return Boolean({expression})")) != json!(true) {
-            assert!(start.elapsed() < Duration::from_secs(15), "this never held: {expression}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        start.elapsed()
+    /// Waits until an expression holds in the page.
+    pub fn wait_for(&self, expression: &str) {
+        let script = format!("return Boolean({expression})");
+        self.wait_until(expression, |browser| (browser.run(&script) == json!(true)).then_some(()));
     }
 
     /// A command of the DevTools protocol.
@@ -146,12 +145,39 @@ impl Browser {
         found.as_array().unwrap().iter().map(|e| e[ELEMENT].as_str().unwrap().to_owned()).collect()
     }
 
+    /// The first of them, once it is there.
     fn element(&self, selector: &str) -> String {
-        self.elements(selector).into_iter().next().unwrap_or_else(|| panic!("nothing is {selector}"))
+        self.wait_until(selector, |browser| browser.elements(selector).into_iter().next())
     }
 
+    /// Waits until as many elements are there; without JavaScript in the page too.
+    pub fn wait_for_count(&self, selector: &str, count: usize) {
+        self.wait_until(selector, |browser| (browser.elements(selector).len() == count).then_some(()));
+    }
+
+    /// Waits until the first element that a selector finds says this.
+    pub fn wait_for_text(&self, selector: &str, text: &str) {
+        self.wait_until(text, |browser| (browser.text(selector) == text).then_some(()));
+    }
+
+    fn wait_until<T>(&self, what: &str, look: impl Fn(&Browser) -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            match look(self) {
+                Some(found) => return found,
+                None => assert!(start.elapsed() < PATIENCE, "this never came: {what}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The text of the first element that a selector finds.
     pub fn text(&self, selector: &str) -> String {
-        self.get(&format!("/element/{}/text", self.element(selector))).as_str().unwrap().to_owned()
+        // An element may be gone with its page before its text is asked for: then the next page is asked.
+        self.wait_until(selector, |browser| {
+            let text = browser.get(&format!("/element/{}/text", browser.element(selector)));
+            text.as_str().map(str::to_owned)
+        })
     }
 
     pub fn click(&self, selector: &str) {

@@ -173,19 +173,19 @@ fn every_page_works_without_javascript() {
     assert_eq!(browser.elements("#rows > tr").len(), 50);
     assert_eq!(browser.elements("#stream button").len(), 0, "no switch that does nothing");
     browser.click("#pager a.more");
-    assert_eq!(browser.elements("#rows > tr").len(), 11);
+    browser.wait_for_count("#rows > tr", 11);
     browser.open(&server.url("/records"));
     browser.click("#severity option[value='3']");
     browser.click(".filter button");
-    assert_eq!(browser.elements("#rows > tr").len(), 1);
+    browser.wait_for_count("#rows > tr", 1);
     browser.click("#rows .class a");
-    assert_eq!(browser.url(), server.url(&format!("/records/{id}")));
+    browser.wait_for_text("h1", &format!("Record {id}"));
     assert_eq!(browser.text("#payload"), "alarm");
     browser.open(&server.url("/records/quarantine"));
     browser.click(".posts a");
     browser.enter("#severity", "2");
     browser.click(".correction button");
-    assert_eq!(browser.text("h1"), format!("Record {}", id + 1));
+    browser.wait_for_text("h1", &format!("Record {}", id + 1));
 }
 
 #[test]

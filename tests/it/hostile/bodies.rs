@@ -193,6 +193,53 @@ fn large_bodies_from_everywhere_stay_within_the_memory() {
 }
 
 #[test]
+fn the_largest_records_from_everywhere_at_once_stay_within_the_memory() {
+    let server = Server::start();
+    let mut random = super::random::Random::new(7);
+    // Not to be deflated, and as Latin-1 twice as long in memory as on the wire.
+    let payload: Vec<u8> = random.bytes(300 * 1024).iter().map(|byte| byte | 0x80).collect();
+    while_others_are_served(&server, || {
+        std::thread::scope(|scope| {
+            for event in 0..200 {
+                let (server, payload) = (&server, &payload);
+                scope.spawn(move || {
+                    let answer =
+                        server.connect().request("POST", "/", &record_fields(event), payload).unwrap();
+                    assert!(matches!(answer.status, 201 | 503), "{}: {}", answer.status, answer.text());
+                });
+            }
+        });
+    });
+    let (_, most) = server.memory_kib();
+    println!("{most} KiB at most");
+    assert!(most < super::MEMORY_KIB_MAX, "{most} KiB");
+}
+
+#[test]
+fn the_largest_answers_to_everybody_at_once_stay_within_the_memory() {
+    let server = Server::start();
+    for event in 0..60 {
+        server.post_record(event, &"<".repeat(300 * 1024));
+    }
+    let paths = ["/records/1", "/records", "/api/records?limit=20", "/api/records/1", "/records/1/payload"];
+    while_others_are_served(&server, || {
+        std::thread::scope(|scope| {
+            for n in 0..200 {
+                let (server, path) = (&server, paths[n % paths.len()]);
+                let fields = super::pairs(if n % 2 == 0 { &[("Accept-Encoding", "gzip")] } else { &[] });
+                scope.spawn(move || {
+                    let answer = server.connect().request("GET", path, &fields, b"").unwrap();
+                    assert!(matches!(answer.status, 200 | 503), "{}: {}", answer.status, answer.text());
+                });
+            }
+        });
+    });
+    let (_, most) = server.memory_kib();
+    println!("{most} KiB at most");
+    assert!(most < super::MEMORY_KIB_MAX, "{most} KiB");
+}
+
+#[test]
 fn a_client_that_waits_for_100_continue_gets_it_or_the_refusal() {
     let server = Server::start();
     let mut stream = TcpStream::connect_timeout(&server.address, PATIENCE).unwrap();
