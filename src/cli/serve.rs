@@ -4,7 +4,7 @@
 //! ```text
 //! configuration, signals, sockets of systemd, owner     while there is one thread
 //! lock, addresses, database, jobs, HTTP                 "listening on …", READY=1
-//! SIGTERM: HTTP (10 s), jobs, database (checkpoint)     exit status 0
+//! SIGTERM: HTTP (10 s), database (checkpoint), jobs     exit status 0
 //! ```
 
 use crate::cli::signals::Signals;
@@ -21,15 +21,10 @@ use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
 use argh::FromArgs;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What runs at the stop has so long to finish.
 const STOP_MOST: Duration = Duration::from_secs(10);
-
-/// Threads that have answered need a moment to let go of the database.
-const LET_GO_MOST: Duration = Duration::from_secs(1);
 
 #[derive(FromArgs)]
 #[argh(
@@ -118,26 +113,17 @@ impl Running {
         Ok(Running { app, jobs, server, stop, watchdog })
     }
 
-    /// Ends all in order. What does not end in time is left behind: every acknowledged record is on the disk, and the
-    /// next start empties the log.
+    /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
         let Running { app, jobs, server, stop, watchdog } = self;
         systemd::stopping("finishing what runs");
-        let jobs_done = stop_jobs(jobs);
         stop.set();
-        let began = Instant::now();
         server.join(STOP_MOST);
-        if jobs_done.recv_timeout(STOP_MOST.saturating_sub(began.elapsed()).max(LET_GO_MOST)).is_err() {
-            log::warn!("A job did not end in time and is cut off");
-        }
+        // What a job still reads is cut off by this, so that the jobs end at once.
+        app.store.stop();
         drop(watchdog);
-        match take_alone(app) {
-            Some(mut app) => {
-                app.store.stop();
-                log::info!("Stopped");
-            }
-            None => log::warn!("Stopped without emptying the database's log; the next start does it"),
-        }
+        drop(jobs);
+        log::info!("Stopped");
     }
 }
 
@@ -174,33 +160,5 @@ fn limits_of(config: &Config) -> Limits {
         write_timeout: Duration::from_secs(config.write_timeout_secs),
         bodies_bytes_max: config.bodies_bytes_max,
         ..Limits::default()
-    }
-}
-
-/// Stops the jobs on a thread of its own, so that a long one does not hold the others up; tells when it is done.
-fn stop_jobs(mut jobs: Jobs) -> Receiver<()> {
-    let (done, waiting) = channel();
-    let stopping = thread::Builder::new().name("stop-jobs".to_owned()).spawn(move || {
-        jobs.stop();
-        drop(jobs);
-        // Who no longer waits needs no answer.
-        let _ = done.send(());
-    });
-    if let Err(error) = stopping {
-        log::error!("Cannot start the thread that stops the jobs: {error}");
-    }
-    waiting
-}
-
-/// The application once nobody else has it; none where somebody keeps it.
-fn take_alone(mut app: Arc<App>) -> Option<App> {
-    let until = Instant::now() + LET_GO_MOST;
-    loop {
-        match Arc::try_unwrap(app) {
-            Ok(alone) => return Some(alone),
-            Err(_) if Instant::now() >= until => return None,
-            Err(shared) => app = shared,
-        }
-        thread::sleep(Duration::from_millis(5));
     }
 }

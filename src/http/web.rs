@@ -12,10 +12,16 @@ use crate::model::record::hex;
 use crate::ops::App;
 use rouille::Response;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Body bytes that a route tolerates which takes none.
 const BODY_BYTES_TOLERATED: usize = 64 << 10;
+
+/// A body longer than this waits for its turn: what is made of it takes several times its bytes, and the wire bounds
+/// only the bodies (measured: 200 MB for 200 records of 300 KiB at once).
+const LARGE_BODY_BYTES: usize = 64 << 10;
+/// So many of those are handled at once.
+const LARGE_AT_ONCE: usize = 8;
 
 /// Answers every request of muster.
 pub struct Web {
@@ -24,6 +30,7 @@ pub struct Web {
     slots: Slots,
     stop: Stop,
     csrf_token: String,
+    large: [Mutex<()>; LARGE_AT_ONCE],
 }
 
 impl Web {
@@ -34,7 +41,7 @@ impl Web {
             Error::internal("The system has no random numbers").because(error.to_string())
         })?;
         let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
-        Ok(Web { app, hosts, slots, stop, csrf_token: hex(&secret) })
+        Ok(Web { app, hosts, slots, stop, csrf_token: hex(&secret), large: Default::default() })
     }
 
     /// The application.
@@ -70,6 +77,8 @@ impl Web {
         {
             return (head, Err(Error::internal("A body in memory cannot be read").because(error)));
         }
+        // It still holds the body it was made from.
+        drop(request);
         let query = parse_pairs(query_of(&head.target).as_bytes());
         let found = routes::find(&head.method, head.path());
         let mut call = Call { head, parameters: Vec::new(), query, body, is_body_cut };
@@ -148,6 +157,8 @@ impl Handler for Web {
     }
 
     fn handle(&self, incoming: Incoming) -> Response {
+        let turn = &self.large[usize::from(incoming.head.peer.port()) % LARGE_AT_ONCE];
+        let _held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let (head, outcome) = self.answer(incoming);
         let response = outcome.unwrap_or_else(|error| respond::error(&head, &error));
         not_sniffed(compress::apply(&head, response))
@@ -157,6 +168,12 @@ impl Handler for Web {
         let refused = not_sniffed(respond::json(status, &respond::Message { message, request_id: None }));
         if status == 503 { refused.with_unique_header("Retry-After", "5") } else { refused }
     }
+}
+
+/// True where a large body has come, or one of a length that was not told.
+fn is_large(head: &Head) -> bool {
+    let length = head.field("content-length").and_then(|length| length.parse::<usize>().ok());
+    length.is_some_and(|length| length > LARGE_BODY_BYTES) || head.field("transfer-encoding").is_some()
 }
 
 /// Every answer with a body tells browsers to believe its content type.

@@ -4,6 +4,8 @@
 use crate::error::{Error, Kind, Result};
 use crate::store::time_index::id_range;
 use crate::store::{READ_MOST, Store, open};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Rows looked at in one transaction, so that no post waits for long.
@@ -49,10 +51,13 @@ impl Store {
         }
     }
 
-    /// Reads the whole file in search of damage, on a connection of its own. Corrupt where it is damaged.
+    /// Reads the whole file in search of damage, on a connection of its own. Corrupt where it is damaged, Busy where
+    /// the store is stopped meanwhile.
     pub fn quick_check(&self) -> Result<()> {
         let connection = open::open_writer(self.path())?;
         connection.execute_batch("PRAGMA query_only = ON")?;
+        let is_stopping = Arc::clone(&self.is_stopping);
+        connection.progress_handler(10_000, Some(move || is_stopping.load(Ordering::Relaxed)))?;
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict == "ok" {
             return Ok(());

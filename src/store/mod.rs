@@ -44,6 +44,8 @@ use crate::store::disk::{Ballast, Reserve};
 use crate::store::record_insert::PreparedRecord;
 use crate::store::writer::Writer;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -67,6 +69,7 @@ pub struct Store {
     readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
     writer: Writer,
     ballast: Ballast,
+    is_stopping: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -81,7 +84,7 @@ impl Store {
         let reserve = Reserve::new(&options.data_dir, options.disk_reserve_bytes);
         let writer = Writer::start(path.clone(), options.clock.clone(), reserve)?;
         let readers = open::open_readers(&path, options.readers)?;
-        let store = Store { path, readers, writer, ballast };
+        let store = Store { path, readers, writer, ballast, is_stopping: Arc::default() };
         store.newest_record_id()?;
         store.hold_ballast();
         Ok(store)
@@ -101,7 +104,8 @@ impl Store {
     }
 
     /// Finishes the queued writes, empties the log and ends the writer. Later writes are Busy.
-    pub fn stop(&mut self) {
+    pub fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
         self.writer.stop();
     }
 

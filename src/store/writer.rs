@@ -18,6 +18,7 @@ use crate::store::record_insert::{InsertState, PreparedRecord, Stored, insert_re
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 /// Most jobs that wait; beyond it a post is answered 503.
@@ -80,8 +81,8 @@ enum Done {
 /// The handle of the writer: queues jobs.
 #[derive(Debug)]
 pub struct Writer {
-    queue: Option<SyncSender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    queue: RwLock<Option<SyncSender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl std::fmt::Debug for Job {
@@ -109,7 +110,7 @@ impl Writer {
             .name("writer".into())
             .spawn(move || work.run(&jobs))
             .map_err(|error| Error::internal("Cannot start the writer thread").because(error))?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+        Ok(Writer { queue: RwLock::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
 
     /// Stores a record and waits until it is durable. Busy where the queue or the disk is full.
@@ -140,17 +141,19 @@ impl Writer {
     }
 
     fn queue(&self, job: Job) -> Result<()> {
-        let Some(queue) = &self.queue else { return Err(stopping()) };
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = queue.as_ref() else { return Err(stopping()) };
         queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::busy("Too many records at once; send it again in a moment"),
             TrySendError::Disconnected(_) => stopping(),
         })
     }
 
-    /// Finishes what is queued, checkpoints and closes.
-    pub fn stop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take()
+    /// Finishes what is queued, checkpoints and closes. A second call finds nothing to do.
+    pub fn stop(&self) {
+        *self.queue.write().unwrap_or_else(PoisonError::into_inner) = None;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
             && thread.join().is_err()
         {
             log::error!("The writer thread panicked");

@@ -200,7 +200,7 @@ fn the_largest_records_from_everywhere_at_once_stay_within_the_memory() {
     let payload: Vec<u8> = random.bytes(300 * 1024).iter().map(|byte| byte | 0x80).collect();
     while_others_are_served(&server, || {
         std::thread::scope(|scope| {
-            for event in 0..200 {
+            for event in 0..150 {
                 let (server, payload) = (&server, &payload);
                 scope.spawn(move || {
                     let answer =
@@ -224,7 +224,7 @@ fn the_largest_answers_to_everybody_at_once_stay_within_the_memory() {
     let paths = ["/records/1", "/records", "/api/records?limit=20", "/api/records/1", "/records/1/payload"];
     while_others_are_served(&server, || {
         std::thread::scope(|scope| {
-            for n in 0..200 {
+            for n in 0..40 {
                 let (server, path) = (&server, paths[n % paths.len()]);
                 let fields = super::pairs(if n % 2 == 0 { &[("Accept-Encoding", "gzip")] } else { &[] });
                 scope.spawn(move || {
