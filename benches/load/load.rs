@@ -11,8 +11,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-/// Threads that carry the connections.
-const THREADS_MAX: usize = 4;
 /// What is sent first is not counted: connections, caches and clock speeds settle.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// The real client gives up after this.
@@ -66,8 +64,14 @@ pub fn connect(address: SocketAddr, client: usize) -> io::Result<TcpStream> {
 }
 
 /// Loads a server for `duration`, the warm-up not counted.
-pub fn measure(address: SocketAddr, mode: Mode, connections: usize, duration: Duration) -> Load {
-    let threads = connections.min(THREADS_MAX);
+pub fn measure(
+    address: SocketAddr,
+    mode: Mode,
+    connections: usize,
+    threads: usize,
+    duration: Duration,
+) -> Load {
+    let threads = connections.min(threads);
     let barrier = Arc::new(Barrier::new(threads));
     let workers: Vec<_> = (0..threads)
         .map(|thread| {
@@ -123,6 +127,9 @@ fn worker(address: SocketAddr, mode: Mode, clients: &[usize], barrier: &Barrier,
         })
         .collect();
     let mut load = Load { micros: Vec::with_capacity(1 << 20), ..Load::default() };
+    if mode == Mode::KeepAlive {
+        prime(&mut load, &mut lanes, address);
+    }
     barrier.wait();
     let counted_from = Instant::now() + WARM_UP;
     let until = counted_from + duration;
@@ -133,6 +140,11 @@ fn worker(address: SocketAddr, mode: Mode, clients: &[usize], barrier: &Barrier,
     while !is_over {
         is_over = Instant::now() >= until;
         for lane in &mut lanes {
+            if Instant::now() > until + GIVE_UP {
+                // Its server has died or forgotten the connection; it must not hold up the bench as well.
+                note(&mut load, Err(io::ErrorKind::TimedOut.into()));
+                continue;
+            }
             let outcome = lane.read();
             let is_broken = outcome.is_err();
             let time = (lane.sent_at >= counted_from).then(|| lane.sent_at.elapsed());
@@ -147,6 +159,18 @@ fn worker(address: SocketAddr, mode: Mode, clients: &[usize], barrier: &Barrier,
     }
     load.rate = load.micros.len() as f64 / counted_from.elapsed().as_secs_f64();
     load
+}
+
+/// Opens the connections one after the other and sends a record on each: tiny_http, under rouille, may leave a
+/// connection without a thread for as long as the others last when several come at once.
+fn prime(load: &mut Load, lanes: &mut [Lane], address: SocketAddr) {
+    for lane in lanes {
+        let outcome = lane.send(address).and_then(|()| lane.read());
+        if outcome.is_err() {
+            lane.stream = None;
+        }
+        note(load, outcome.map(|status| Some((status, None))));
+    }
 }
 
 /// Notes an answer, with its time where that counts, or an error; none where a request was only sent.

@@ -5,6 +5,7 @@ mod cli;
 mod collector;
 mod demo;
 mod disk;
+mod docs;
 mod hostile;
 mod kill;
 mod load;

@@ -6,7 +6,7 @@ use listenfd::ListenFd;
 use rustix::io::FdFlags;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
 /// Connections that the kernel keeps until they are accepted.
@@ -50,7 +50,7 @@ impl Listeners {
                 "No address to listen on; give at least one, for example 127.0.0.1:8080",
             ));
         }
-        let parsed = addresses.iter().map(|text| parse(text)).collect::<Result<Vec<_>>>()?;
+        let parsed = addresses.iter().map(|text| parse(text)).collect::<Result<Vec<_>>>()?.concat();
         let all = parsed
             .iter()
             .map(|address| {
@@ -113,12 +113,26 @@ impl Listening {
     }
 }
 
-fn parse(text: &str) -> Result<SocketAddr> {
-    text.trim().parse().map_err(|_| {
+/// An address, or those of a name. Of a name that has both kinds only the IPv4 ones: many machines have `::1` in their
+/// hosts file and no IPv6.
+fn parse(text: &str) -> Result<Vec<SocketAddr>> {
+    let text = text.trim();
+    if let Ok(address) = text.parse() {
+        return Ok(vec![address]);
+    }
+    let refused = || {
         Error::usage(format!(
             "Listen address {text:?} is not ADDR:PORT; write for example 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080"
         ))
-    })
+    };
+    let mut addresses: Vec<SocketAddr> =
+        text.to_socket_addrs().map_err(|error| refused().because(error))?.collect();
+    if addresses.iter().any(SocketAddr::is_ipv4) {
+        addresses.retain(SocketAddr::is_ipv4);
+    }
+    addresses.sort();
+    addresses.dedup();
+    if addresses.is_empty() { Err(refused()) } else { Ok(addresses) }
 }
 
 fn listen(address: SocketAddr, has_v4_twin: bool) -> io::Result<TcpListener> {
