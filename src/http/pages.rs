@@ -66,11 +66,13 @@ pub fn quarantined(web: &Web, call: &Call) -> Result<Response> {
 }
 
 fn start_of_correction(web: &Web, id: i64) -> Result<views::quarantine::Correction> {
-    let sent = quarantine::correction_of(&quarantine::require(web.app(), id)?);
+    let post = quarantine::require(web.app(), id)?;
+    let sent = quarantine::correction_of(&post);
     Ok(views::quarantine::Correction {
         fields: sent.values,
         payload: sent.payload,
-        is_payload_as_sent: true,
+        // Of a payload that was cut there is nothing to take as it came.
+        is_payload_as_sent: !post.content.is_body_cut,
         error: None,
     })
 }

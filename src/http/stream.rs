@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// How often a client hears something even if nothing is new, so that one that is gone is noticed.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// Most rows of one event: of more, the newest.
-const ROWS_MAX: usize = 100;
+/// Most rows of one event: of more, the newest. The page keeps as many.
+const ROWS_MAX: usize = 500;
 /// How long one look searches.
-const SEARCH_MOST: Duration = Duration::from_millis(300);
+const SEARCH_MOST: Duration = Duration::from_secs(1);
 
 /// Opens the stream. Busy where too many are open.
 pub fn open(web: &Web, call: &Call) -> Result<Response> {

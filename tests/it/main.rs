@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The integration tests: one module a subject, all in one binary.
 
+mod browser;
 mod cli;
 mod collector;
 mod demo;
@@ -13,4 +14,5 @@ mod records_api;
 mod store;
 mod support;
 mod tidy;
+mod views;
 mod wire;
