@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The load: connections that each send the next record as soon as the last one is answered.
 //!
-//! A few threads carry all connections, because a thread for each would take from the servers the processors on which
-//! they are measured. A thread goes round its connections: it reads the answer of one, and sends the next request on
-//! it before it turns to the next connection. So each connection always has a request under way.
+//! Kept connections are carried by a few threads, because a thread for each would take from the servers the processors on
+//! which they are measured. A thread goes round its connections: it reads the answer of one, and sends the next request
+//! on it before it turns to the next connection. So each connection always has a request under way. New connections
+//! are opened by a thread each: going round would make them wait for each other.
 
 use crate::request::{Answers, Request};
 use std::io::{self, Write};
@@ -11,6 +12,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
+/// Threads that carry the kept connections.
+const KEEP_ALIVE_THREADS: usize = 4;
 /// What is sent first is not counted: connections, caches and clock speeds settle.
 const WARM_UP: Duration = Duration::from_millis(300);
 /// The real client gives up after this.
@@ -64,24 +67,27 @@ pub fn connect(address: SocketAddr, client: usize) -> io::Result<TcpStream> {
 }
 
 /// Loads a server for `duration`, the warm-up not counted.
-pub fn measure(
-    address: SocketAddr,
-    mode: Mode,
-    connections: usize,
-    threads: usize,
-    duration: Duration,
-) -> Load {
-    let threads = connections.min(threads);
-    let barrier = Arc::new(Barrier::new(threads));
-    let workers: Vec<_> = (0..threads)
-        .map(|thread| {
-            let lanes: Vec<usize> = (0..connections).filter(|lane| lane % threads == thread).collect();
-            let barrier = barrier.clone();
-            std::thread::spawn(move || worker(address, mode, &lanes, &barrier, duration))
-        })
-        .collect();
+pub fn measure(address: SocketAddr, mode: Mode, connections: usize, duration: Duration) -> Load {
+    let mut lanes: Vec<Lane> = (0..connections).map(|client| Lane::new(client, mode)).collect();
     let mut load = Load::default();
-    for worker in workers {
+    let threads = match mode {
+        Mode::KeepAlive => {
+            prime(&mut load, &mut lanes, address);
+            connections.min(KEEP_ALIVE_THREADS)
+        }
+        Mode::NewConnection => connections,
+    };
+    let mut shares: Vec<Vec<Lane>> = (0..threads).map(|_| Vec::new()).collect();
+    for (number, lane) in lanes.into_iter().enumerate() {
+        shares[number % threads].push(lane);
+    }
+    let barrier = Arc::new(Barrier::new(threads));
+    let workers = shares.into_iter().map(|lanes| {
+        let barrier = barrier.clone();
+        let thread = std::thread::Builder::new().stack_size(256 << 10);
+        thread.spawn(move || worker(address, mode, lanes, &barrier, duration)).unwrap()
+    });
+    for worker in workers.collect::<Vec<_>>() {
         load.add(worker.join().unwrap());
     }
     load
@@ -97,6 +103,16 @@ struct Lane {
 }
 
 impl Lane {
+    fn new(client: usize, mode: Mode) -> Lane {
+        Lane {
+            client,
+            stream: None,
+            request: Request::new(client, mode == Mode::KeepAlive),
+            answers: Answers::default(),
+            sent_at: Instant::now(),
+        }
+    }
+
     fn send(&mut self, address: SocketAddr) -> io::Result<()> {
         self.sent_at = Instant::now();
         if self.stream.is_none() {
@@ -115,21 +131,14 @@ impl Lane {
     }
 }
 
-fn worker(address: SocketAddr, mode: Mode, clients: &[usize], barrier: &Barrier, duration: Duration) -> Load {
-    let mut lanes: Vec<Lane> = clients
-        .iter()
-        .map(|&client| Lane {
-            client,
-            stream: None,
-            request: Request::new(client, mode == Mode::KeepAlive),
-            answers: Answers::default(),
-            sent_at: Instant::now(),
-        })
-        .collect();
-    let mut load = Load { micros: Vec::with_capacity(1 << 20), ..Load::default() };
-    if mode == Mode::KeepAlive {
-        prime(&mut load, &mut lanes, address);
-    }
+fn worker(
+    address: SocketAddr,
+    mode: Mode,
+    mut lanes: Vec<Lane>,
+    barrier: &Barrier,
+    duration: Duration,
+) -> Load {
+    let mut load = Load { micros: Vec::with_capacity(1 << 18), ..Load::default() };
     barrier.wait();
     let counted_from = Instant::now() + WARM_UP;
     let until = counted_from + duration;

@@ -11,7 +11,6 @@
 //! | `--seconds N` | length of one measurement | 3 |
 //! | `--rounds N` | measurements of each cell; the median is shown | 3 |
 //! | `--connections N` | only this many connections | 1, 8 and 64 |
-//! | `--threads N` | threads that carry the load's connections | 4 |
 //! | `--preload N` | records in the second database | 1,000,000 |
 //! | `--dir DIR` | where the databases go: the disk that is measured | the system's temporary directory |
 //! | `--data DIR` | a database that `muster demo` made, instead of the preload; it is written to | |
@@ -48,7 +47,6 @@ struct Options {
     seconds: f64,
     rounds: usize,
     connections: Vec<usize>,
-    threads: usize,
     preload: u64,
     dir: PathBuf,
     data: Option<PathBuf>,
@@ -119,12 +117,9 @@ fn measure_in_turn(
             let before = target.process().usage();
             let own_before = server::own_cpu();
             let began = Instant::now();
-            let load = measure(
-                target.process().address,
-                mode,
-                connections,
-                Duration::from_secs_f64(options.seconds),
-            );
+            let duration = Duration::from_secs_f64(options.seconds);
+            let address = target.process().address;
+            let load = measure(address, mode, connections, duration);
             let elapsed = began.elapsed();
             target.add_stored(load.n_created);
             let after = target.process().usage();
@@ -168,7 +163,6 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Options {
         seconds: 3.0,
         rounds: 3,
         connections: vec![1, 8, 64],
-        threads: 4,
         preload: 1_000_000,
         dir: std::env::temp_dir(),
         data: None,
@@ -185,7 +179,6 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Options {
             "--connections" => {
                 options.connections = vec![value().parse().expect("--connections takes a number")]
             }
-            "--threads" => options.threads = value().parse().expect("--threads takes a number"),
             "--preload" => options.preload = value().parse().expect("--preload takes a number"),
             "--dir" => options.dir = value().into(),
             "--data" => options.data = Some(value().into()),

@@ -14,52 +14,11 @@ const REGISTERS: [&str; 28] = [
 ];
 
 /// Modules that most machines have loaded.
-const MODULES: [&str; 44] = [
-    "rfcomm",
-    "xt_conntrack",
-    "nft_chain_nat",
-    "xt_MASQUERADE",
-    "nf_nat",
-    "nf_conntrack",
-    "nf_defrag_ipv6",
-    "nf_defrag_ipv4",
-    "xt_addrtype",
-    "nft_compat",
-    "nf_tables",
-    "nfnetlink",
-    "br_netfilter",
-    "bridge",
-    "stp",
-    "llc",
-    "overlay",
-    "bnep",
-    "binfmt_misc",
-    "nls_iso8859_1",
-    "intel_rapl_msr",
-    "intel_rapl_common",
-    "coretemp",
-    "crct10dif_pclmul",
-    "crc32_pclmul",
-    "ghash_clmulni_intel",
-    "aesni_intel",
-    "crypto_simd",
-    "cryptd",
-    "rapl",
-    "wmi_bmof",
-    "joydev",
-    "input_leds",
-    "serio_raw",
-    "mac_hid",
-    "sch_fq_codel",
-    "msr",
-    "parport_pc",
-    "ppdev",
-    "lp",
-    "efi_pstore",
-    "ip_tables",
-    "x_tables",
-    "autofs4",
-];
+const MODULES: &str = "rfcomm xt_conntrack nft_chain_nat xt_MASQUERADE nf_nat nf_conntrack nf_defrag_ipv6 \
+    nf_defrag_ipv4 xt_addrtype nft_compat nf_tables nfnetlink br_netfilter bridge stp llc overlay \
+    bnep binfmt_misc nls_iso8859_1 intel_rapl_msr intel_rapl_common coretemp crct10dif_pclmul \
+    crc32_pclmul ghash_clmulni_intel aesni_intel crypto_simd cryptd rapl wmi_bmof joydev input_leds \
+    serio_raw mac_hid sch_fq_codel msr parport_pc ppdev lp efi_pstore ip_tables x_tables autofs4";
 
 /// One group of frames that a site may name, or the site's own.
 type Groups = HashMap<&'static str, Vec<&'static str>>;
@@ -168,7 +127,8 @@ fn add_origin(text: &mut String, site: &Site, origin: Origin<'_>) {
         }
     }
     text.push_str("Modules :");
-    for (number, module) in MODULES.iter().chain(modules_of(origin.model.form)).enumerate() {
+    let modules = MODULES.split(' ').chain(modules_of(origin.model.form).split(' '));
+    for (number, module) in modules.enumerate() {
         if mix_below(origin.seed, number as u64, 10) < 7 {
             text.push(' ');
             text.push_str(module);
@@ -177,72 +137,23 @@ fn add_origin(text: &mut String, site: &Site, origin: Origin<'_>) {
     text.push('\n');
 }
 
-fn modules_of(form: Form) -> &'static [&'static str] {
+fn modules_of(form: Form) -> &'static str {
     match form {
-        Form::Laptop => &[
-            "snd_sof_pci_intel_tgl",
-            "snd_hda_codec_hdmi",
-            "snd_hda_intel",
-            "snd_hda_codec",
-            "snd_pcm",
-            "iwlmvm",
-            "mac80211",
-            "iwlwifi",
-            "cfg80211",
-            "btusb",
-            "bluetooth",
-            "uvcvideo",
-            "videodev",
-            "thinkpad_acpi",
-            "i915",
-            "drm_buddy",
-            "ttm",
-            "drm_display_helper",
-            "video",
-            "thunderbolt",
-            "intel_lpss_pci",
-        ],
-        Form::Desktop => &[
-            "snd_hda_codec_realtek",
-            "snd_hda_intel",
-            "snd_pcm",
-            "igc",
-            "r8169",
-            "amdgpu",
-            "i915",
-            "drm_kms_helper",
-            "drm",
-            "usbhid",
-            "nvme",
-            "nvme_core",
-            "xhci_pci",
-            "i2c_i801",
-            "video",
-        ],
-        Form::Server => &[
-            "ipmi_ssif",
-            "ipmi_si",
-            "ipmi_devintf",
-            "acpi_power_meter",
-            "mgag200",
-            "megaraid_sas",
-            "ixgbe",
-            "i40e",
-            "mlx5_core",
-            "ib_uverbs",
-            "ib_core",
-            "nfsd",
-            "lockd",
-            "sunrpc",
-            "skx_edac",
-            "nfit",
-            "bonding",
-            "raid1",
-        ],
-        Form::Virtual => {
-            &["virtio_net", "virtio_blk", "virtio_rng", "bochs", "qemu_fw_cfg", "vmw_vsock_virtio_transport"]
+        Form::Laptop => {
+            "snd_sof_pci_intel_tgl snd_hda_codec_hdmi snd_hda_intel snd_hda_codec snd_pcm iwlmvm mac80211 \
+             iwlwifi cfg80211 btusb bluetooth uvcvideo videodev thinkpad_acpi i915 drm_buddy ttm \
+             drm_display_helper video thunderbolt intel_lpss_pci"
         }
-        Form::Board => &["brcmfmac", "brcmutil", "vc4", "v3d", "snd_bcm2835", "bcm2835_v4l2", "i2c_bcm2835"],
+        Form::Desktop => {
+            "snd_hda_codec_realtek snd_hda_intel snd_pcm igc r8169 amdgpu i915 drm_kms_helper drm usbhid \
+             nvme nvme_core xhci_pci i2c_i801 video"
+        }
+        Form::Server => {
+            "ipmi_ssif ipmi_si ipmi_devintf acpi_power_meter mgag200 megaraid_sas ixgbe i40e mlx5_core \
+             ib_uverbs ib_core nfsd lockd sunrpc skx_edac nfit bonding raid1"
+        }
+        Form::Virtual => "virtio_net virtio_blk virtio_rng bochs qemu_fw_cfg vmw_vsock_virtio_transport",
+        Form::Board => "brcmfmac brcmutil vc4 v3d snd_bcm2835 bcm2835_v4l2 i2c_bcm2835",
     }
 }
 

@@ -166,7 +166,7 @@ fn lock(options: &DemoOptions) -> Result<Option<Lock>> {
 }
 
 fn existing_records(options: &DemoOptions) -> Result<i64> {
-    let mut store = Store::open(&StoreOptions {
+    let store = Store::open(&StoreOptions {
         data_dir: options.data_dir.clone(),
         missing: Missing::Create,
         disk_reserve_bytes: options.disk_reserve_bytes,

@@ -26,7 +26,7 @@ pub fn validate(mut values: Values, is_external: bool) -> Outcome<NewRecord> {
     let machine_id = printable(&values, "machine_id", MACHINE_ID_CHARS_MAX)?;
     let captured_at = number(&values, "creation_timestamp", TIME_MAX)?;
     let arch = arch(&values)?;
-    let host_type = dmi(required(&values, "host_type")?, "host_type", HOST_TYPE_CHARS_END)?;
+    let host_type = host_type(&values)?;
     let system_name = since(2).then(|| system_name(&values)).transpose()?;
     let build = build(&values, system_name.as_deref())?;
     let kernel_version = kernel_version(&values)?;
@@ -139,6 +139,14 @@ fn dmi(value: &str, key: &str, chars_end: usize) -> Outcome<String> {
         }
         _ => Ok(text.trim().to_owned()),
     }
+}
+
+fn host_type(values: &Values) -> Outcome<String> {
+    let text = dmi(required(values, "host_type")?, "host_type", HOST_TYPE_CHARS_END)?;
+    if text.is_empty() {
+        return Err(Refusal::rule("host_type is missing or empty".to_owned()));
+    }
+    Ok(text)
 }
 
 /// os-release writes values in quotes, and the client that cuts at a space may leave one of them.

@@ -75,7 +75,7 @@ fn every_broken_rule_is_refused_with_the_name_of_its_field() {
         ("machine_id", &["", &long[..33], "a\u{7}b"]),
         ("creation_timestamp", &["", "-1", "1e20", "253402300800", "1.5", "now", "99999999999999999999"]),
         ("arch", &["", "x86-64", "é", &long[..33]]),
-        ("host_type", &["", &long[..250]]),
+        ("host_type", &["", "\u{1}\u{2}", &long[..250]]),
         ("build", &["", "\"\"", "12a", "1.5", "-1"]),
         ("kernel_version", &["", "6", "6.", ".6", "six.1", "v6.1", "6.1\u{2}"]),
         ("payload_format_version", &["", "-1", "4294967296", "x"]),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The integration tests: one module a subject, all in one binary.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod browser;
 mod cli;
 mod collector;

@@ -200,7 +200,7 @@ fn the_largest_records_from_everywhere_at_once_stay_within_the_memory() {
     let payload: Vec<u8> = random.bytes(300 * 1024).iter().map(|byte| byte | 0x80).collect();
     while_others_are_served(&server, || {
         std::thread::scope(|scope| {
-            for event in 0..150 {
+            for event in 0..100 {
                 let (server, payload) = (&server, &payload);
                 scope.spawn(move || {
                     let answer =

@@ -81,7 +81,7 @@ fn behave(address: SocketAddr, first_event: u64, is_over: &AtomicBool) -> Vec<i6
     let mut kept = Connection::open(address).unwrap();
     let mut event = first_event;
     while !is_over.load(Ordering::SeqCst) {
-        let answer = if event % 2 == 0 {
+        let answer = if event.is_multiple_of(2) {
             post_on(&mut kept, event)
         } else {
             post_on(&mut Connection::open(address).unwrap(), event)

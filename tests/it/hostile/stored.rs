@@ -40,6 +40,14 @@ fn is_made_of(text: &str, is_allowed: impl Fn(u8) -> bool, most: usize) -> bool 
     !text.is_empty() && text.len() <= most && text.bytes().all(is_allowed)
 }
 
+/// Whether the firmware's strings are as the version has them.
+fn has_firmware(record: &Value, version: i64) -> bool {
+    ["board_name", "cpu_model", "bios_version"].into_iter().all(|name| {
+        let is_text = record[name].is_string() && is_printable(text(record, name), 0, 199);
+        if version >= 3 { is_text } else { record[name].is_null() }
+    })
+}
+
 fn broken_rules(record: &Value) -> Vec<&'static str> {
     let version = record["record_format_version"].as_i64().unwrap_or(0);
     let of = |name| text(record, name);
@@ -52,10 +60,6 @@ fn broken_rules(record: &Value) -> Vec<&'static str> {
     let kernel = of("kernel_version");
     let minor = kernel.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let dmi = |name: &str| {
-        version < 3 && record[name].is_null()
-            || version >= 3 && record[name].is_string() && is_printable(text(record, name), 0, 199)
-    };
     let checks = [
         ("record_format_version", (1..=4).contains(&version)),
         (
@@ -91,9 +95,7 @@ fn broken_rules(record: &Value) -> Vec<&'static str> {
                 record["system_name"].is_null()
             },
         ),
-        ("board_name", dmi("board_name")),
-        ("cpu_model", dmi("cpu_model")),
-        ("bios_version", dmi("bios_version")),
+        ("board_name, cpu_model or bios_version", has_firmware(record, version)),
         (
             "event_id",
             if version == 4 {

@@ -89,7 +89,7 @@ pub fn run_until(client: &mut Client, address: SocketAddr, is_over: &AtomicBool)
             Ok(answer) => {
                 client.take(record.event, &answer);
                 let stays = answer.header("connection").is_none_or(|value| value != "close");
-                kept = (client.number % 2 == 0 && stays).then_some(connection);
+                kept = (client.number.is_multiple_of(2) && stays).then_some(connection);
             }
             Err(_) => std::thread::sleep(Duration::from_millis(5)),
         }
