@@ -61,9 +61,7 @@ fn main() {
     }
     let options = options(std::env::args().skip(1));
     let scratch = tempfile::Builder::new().prefix("muster-bench").tempdir_in(&options.dir).unwrap();
-    let fdatasync = disk::fdatasync_times(scratch.path());
-    println!("fdatasync on {}: p50 {}, p99 {}\n", options.dir.display(), ms(fdatasync.0), ms(fdatasync.1));
-
+    print_conditions(&options.dir, scratch.path());
     let full_dir = match &options.data {
         Some(dir) => dir.clone(),
         None => preload(&scratch.path().join("full"), options.preload),
@@ -88,6 +86,21 @@ fn main() {
     for muster in [empty, full] {
         muster.stop_and_compare();
     }
+    print_conditions(&options.dir, scratch.path());
+}
+
+/// What the figures depend on: the disk, and what else the machine does.
+fn print_conditions(dir: &Path, scratch: &Path) {
+    let (p50, p99) = disk::fdatasync_times(scratch);
+    let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    println!(
+        "fdatasync on {}: p50 {}, p99 {}; {processors} processors, load average {}\n",
+        dir.display(),
+        ms(p50),
+        ms(p99),
+        busy.split(' ').next().unwrap_or("unknown")
+    );
 }
 
 /// An idle server as a target: it has nothing to keep.

@@ -54,16 +54,14 @@ pub struct Row {
     mode: Mode,
     connections: usize,
     cell: Cell,
+    /// Of each round.
+    rates: Vec<f64>,
 }
 
 impl Row {
     /// The medians of `cells`.
     pub fn median(server: &str, mode: Mode, connections: usize, cells: &[Cell]) -> Row {
-        let median = |figure: &dyn Fn(&Cell) -> f64| {
-            let mut figures: Vec<f64> = cells.iter().map(figure).collect();
-            figures.sort_by(f64::total_cmp);
-            figures.get(figures.len() / 2).copied().unwrap_or(0.0)
-        };
+        let median = |figure: &dyn Fn(&Cell) -> f64| median(cells.iter().map(figure).collect());
         let cell = Cell {
             rate: median(&|cell| cell.rate),
             p50_ms: median(&|cell| cell.p50_ms),
@@ -75,7 +73,8 @@ impl Row {
             written_bytes: median(&|cell| cell.written_bytes),
             rss_mb: median(&|cell| cell.rss_mb),
         };
-        Row { server: server.to_owned(), mode, connections, cell }
+        let rates = cells.iter().map(|cell| cell.rate).collect();
+        Row { server: server.to_owned(), mode, connections, cell, rates }
     }
 
     /// One line for the impatient.
@@ -93,9 +92,19 @@ impl Row {
         )
     }
 
+    /// The median of the ratios of rounds that followed each other: what disturbed one disturbed both.
+    fn ratio_to(&self, base: &Row) -> f64 {
+        median(self.rates.iter().zip(&base.rates).map(|(rate, base)| rate / base.max(1.0)).collect())
+    }
+
     fn is_same_load(&self, other: &Row) -> bool {
         self.mode == other.mode && self.connections == other.connections
     }
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(0.0)
 }
 
 /// Prints the table as Markdown. The ratios are to the servers that do nothing, under the same load in the same run.
@@ -108,7 +117,7 @@ pub fn print_table(rows: &[Row]) {
     for row in rows {
         let of = |server: &str| {
             let base = rows.iter().find(|other| other.is_same_load(row) && other.server.ends_with(server));
-            base.map_or("".to_owned(), |base| format!("{:.2}", row.cell.rate / base.cell.rate.max(1.0)))
+            base.map_or("".to_owned(), |base| format!("{:.2}", row.ratio_to(base)))
         };
         let kept = match row.mode {
             Mode::KeepAlive => "kept",

@@ -74,6 +74,8 @@ impl ServeCommand {
         // Both want to be the only thread: the one changes the environment, the other the user.
         let passed = Listeners::passed()?;
         data_dir::prepare(&loaded.config.data_dir, Missing::Create)?;
+        // Looked at before anything is made in its directory.
+        Store::look(&loaded.config.data_dir)?;
         let _lock = Lock::take(&loaded.config.data_dir, "serve")?;
         let listeners = match passed {
             Some(listeners) => listeners,

@@ -42,8 +42,8 @@ impl Talker {
         let every = interval / 2;
         let talker = Talker::spawn("watchdog", move |stop| {
             loop {
-                let pause = match app.store.newest_record_id() {
-                    Ok(_) => {
+                let pause = match app.store.prove_readable() {
+                    Ok(()) => {
                         systemd::alive();
                         every
                     }

@@ -8,7 +8,7 @@ use rouille::url::form_urlencoded;
 use std::net::IpAddr;
 
 /// Most name-value pairs of a query or form.
-const PAIRS_MAX: usize = 100;
+pub const PAIRS_MAX: usize = 100;
 
 /// A request with its body read and its path matched.
 pub struct Call {
@@ -39,9 +39,10 @@ impl Call {
     }
 }
 
-/// Decodes `a=b&c=d`; bytes that are not UTF-8 become replacement characters.
+/// Decodes `a=b&c=d`; bytes that are not UTF-8 become replacement characters. More than [`PAIRS_MAX`] pairs are cut to
+/// one more than that.
 pub fn parse_pairs(bytes: &[u8]) -> Pairs {
-    let pairs = form_urlencoded::parse(bytes).take(PAIRS_MAX);
+    let pairs = form_urlencoded::parse(bytes).take(PAIRS_MAX + 1);
     Pairs(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! gzip for clients that take it, while the answer streams.
 
+use crate::http::respond;
 use crate::http::wire::Head;
 use flate2::Compression;
 use flate2::read::GzEncoder;
@@ -42,9 +43,9 @@ pub fn apply(head: &Head, mut response: Response) -> Response {
 
 fn takes_gzip(head: &Head) -> bool {
     let Some(accepted) = head.field("accept-encoding") else { return false };
-    accepted.split(',').any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
-        is_gzip && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
+    let wanted = respond::accepted(accepted);
+    let is_refused =
+        accepted.split(',').any(|coding| coding.trim().to_ascii_lowercase().starts_with("gzip;"))
+            && !wanted.iter().any(|coding| coding == "gzip");
+    !is_refused && wanted.iter().any(|coding| coding == "gzip" || coding == "*")
 }

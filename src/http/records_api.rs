@@ -29,7 +29,7 @@ pub fn list(web: &Web, call: &Call) -> Result<Response> {
     };
     let from_id = call.query.first("from_id").map(|value| count("from_id", value)).transpose()?;
     let format = format_asked_for(call.head.field("accept").unwrap_or(""));
-    let etag = format!("W/\"{}\"", app.store.records_etag(&filter, from_id, ETAG_SEARCH_MOST)?);
+    let etag = format!("W/\"{}-{format:?}\"", app.store.records_etag(&filter, from_id, ETAG_SEARCH_MOST)?);
     if matches_etag(call, &etag) {
         return Ok(Response { data: ResponseBody::empty(), ..respond::data(304, format.content_type(), "") }
             .with_unique_header("ETag", etag));
@@ -56,14 +56,14 @@ fn next_page(query: &Pairs, from_id: i64) -> String {
 }
 
 fn format_asked_for(accept: &str) -> Format {
-    let is_first = |a: &str, b: &str| accept.find(a).is_some_and(|at| accept.find(b).is_none_or(|b| at < b));
-    if is_first("application/x-ndjson", "application/json") {
-        Format::Ndjson
-    } else if is_first("text/csv", "application/json") {
-        Format::Csv
-    } else {
-        Format::Json
-    }
+    let wanted = respond::accepted(accept);
+    let format = wanted.iter().find_map(|kind| match kind.as_str() {
+        "application/x-ndjson" => Some(Format::Ndjson),
+        "text/csv" => Some(Format::Csv),
+        "application/json" | "application/*" | "*/*" => Some(Format::Json),
+        _ => None,
+    });
+    format.unwrap_or(Format::Json)
 }
 
 fn matches_etag(call: &Call, etag: &str) -> bool {

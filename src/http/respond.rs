@@ -55,9 +55,30 @@ pub struct Message<'a> {
     pub request_id: Option<&'a str>,
 }
 
-/// True where the request asks for HTML: browsers do, programs do not.
-pub fn wants_html(head: &Head) -> bool {
-    head.field("accept").is_some_and(|accept| accept.contains("text/html"))
+/// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
+/// answer in JSON.
+fn wants_html(head: &Head) -> bool {
+    let is_api =
+        head.path().starts_with("/api/") || head.method == "POST" && !head.path().starts_with("/records/");
+    !is_api && accepted(head.field("accept").unwrap_or("")).iter().any(|kind| kind == "text/html")
+}
+
+/// The values of an `Accept…` field in lower case, the most wanted first; those that are not wanted (`q=0`) left out.
+pub fn accepted(field: &str) -> Vec<String> {
+    let mut kinds: Vec<(f32, String)> = field
+        .split(',')
+        .map(|kind| {
+            let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+            let name = parts.next().unwrap_or_default();
+            let weight =
+                parts.find_map(|part| part.strip_prefix("q=").map(|q| q.trim().parse().unwrap_or(0.0)));
+            (weight.unwrap_or(1.0), name)
+        })
+        .filter(|(weight, name)| *weight > 0.0 && !name.is_empty())
+        .collect();
+    // Stable: among equals the order sent decides.
+    kinds.sort_by(|a, b| b.0.total_cmp(&a.0));
+    kinds.into_iter().map(|(_, name)| name).collect()
 }
 
 /// The answer to a request that failed; logs it once, under an id where the fault is ours.
@@ -101,5 +122,25 @@ pub fn redirect(status: u16, to: &str) -> Response {
         headers: vec![("Location".into(), to.to_owned().into())],
         data: ResponseBody::empty(),
         upgrade: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_is_ordered_by_weight_and_then_as_sent() {
+        let cases: &[(&str, &[&str])] = &[
+            ("", &[]),
+            ("Text/CSV", &["text/csv"]),
+            ("text/csv, application/x-ndjson;q=0.5", &["text/csv", "application/x-ndjson"]),
+            ("application/json;q=0.1, text/csv", &["text/csv", "application/json"]),
+            ("text/csv;q=0, */*", &["*/*"]),
+            ("gzip; q=0.000, *;q=x", &[]),
+        ];
+        for (field, expected) in cases {
+            assert_eq!(accepted(field), *expected, "{field}");
+        }
     }
 }

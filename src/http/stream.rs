@@ -21,7 +21,7 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// Most rows of one event: of more, the newest. The page keeps as many.
 const ROWS_MAX: usize = 500;
 /// How long one look searches.
-const SEARCH_MOST: Duration = Duration::from_secs(1);
+const SEARCH_MOST: Duration = Duration::from_millis(300);
 
 /// Opens the stream. Busy where too many are open.
 pub fn open(web: &Web, call: &Call) -> Result<Response> {
@@ -92,19 +92,24 @@ impl Events {
         if newest <= self.after_id {
             return Ok(false);
         }
-        let page = self.app.store.list_records(&RecordQuery {
-            filter: self.filter.clone(),
-            below_id: Some(newest + 1),
-            above_id: Some(self.after_id),
-            rows_max: ROWS_MAX,
-            payload: PayloadPart::Start(records::PAYLOAD_CHARS_MAX),
-            search_most: SEARCH_MOST,
-        })?;
+        let (mut found, mut below_id) = (Vec::new(), Some(newest + 1));
+        while below_id.is_some() && found.len() < ROWS_MAX && !self.stop.is_set() {
+            let page = self.app.store.list_records(&RecordQuery {
+                filter: self.filter.clone(),
+                below_id,
+                above_id: Some(self.after_id),
+                rows_max: ROWS_MAX - found.len(),
+                payload: PayloadPart::Start(records::PAYLOAD_CHARS_MAX),
+                search_most: SEARCH_MOST,
+            })?;
+            found.extend(page.records);
+            below_id = page.next_below_id;
+        }
         self.after_id = newest;
-        if page.records.is_empty() {
+        if found.is_empty() {
             return Ok(false);
         }
-        let rows = records::render_rows(&page.records, self.app.clock.now()).into_string();
+        let rows = records::render_rows(&found, self.app.clock.now()).into_string();
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
         Ok(true)

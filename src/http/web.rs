@@ -2,7 +2,7 @@
 //! The handler of all requests: the checks that every route shares, and the way to the route.
 
 use crate::error::{Error, Kind, Result};
-use crate::http::call::{Call, parse_pairs, query_of};
+use crate::http::call::{Call, PAIRS_MAX, parse_pairs, query_of};
 use crate::http::hosts::Hosts;
 use crate::http::routes::{self, Body, Found};
 use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stop};
@@ -85,7 +85,10 @@ impl Web {
         let response = match found {
             Found::Route(route, parameters) => {
                 call.parameters = parameters;
-                (route.handle)(self, &call)
+                match refuse_cut(route.body, &call) {
+                    Ok(()) => (route.handle)(self, &call),
+                    Err(error) => Err(error),
+                }
             }
             Found::View(view, parameters) => pages::show(self, &call, view, &parameters),
             Found::OtherMethods(_) | Found::Nothing => {
@@ -136,14 +139,17 @@ impl Web {
                 let encoding = ingest::encoding_of(&head.fields).unwrap_or(Encoding::Header);
                 ingest::body_bytes_max(encoding, payload_bytes_max)
             }
-            // Percent-encoding makes three bytes of one.
-            Body::Form => payload_bytes_max * 3 + BODY_BYTES_TOLERATED,
+            // A form makes six bytes of a line end: CR LF, percent-encoded.
+            Body::Form => payload_bytes_max * 6 + BODY_BYTES_TOLERATED,
         }
     }
 }
 
 impl Handler for Web {
     fn admit(&self, head: &Head) -> std::result::Result<BodyPolicy, Response> {
+        if head.method == "OPTIONS" && head.target == "*" {
+            return Err(respond::data(204, "text/plain", "").with_unique_header("Allow", "GET, HEAD, POST"));
+        }
         if let Some(path) = old_path(head) {
             return Err(respond::redirect(302, &path));
         }
@@ -168,6 +174,17 @@ impl Handler for Web {
         let refused = not_sniffed(respond::json(status, &respond::Message { message, request_id: None }));
         if status == 503 { refused.with_unique_header("Retry-After", "5") } else { refused }
     }
+}
+
+/// A form that was cut must not be taken for the whole, nor a query for its beginning.
+fn refuse_cut(body: Body, call: &Call) -> Result<()> {
+    if body == Body::Form && call.is_body_cut {
+        return Err(Error::new(Kind::TooLarge, "The form is too large"));
+    }
+    if call.query.0.len() > PAIRS_MAX {
+        return Err(Error::invalid(format!("A query has at most {PAIRS_MAX} parameters")));
+    }
+    Ok(())
 }
 
 /// True where a large body has come, or one of a length that was not told.

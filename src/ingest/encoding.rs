@@ -197,12 +197,18 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 }
 
 /// What can be read of a post that was refused, for the form that corrects it: every key with its value, and the
-/// payload. Never fails: what cannot be read is empty.
-pub fn known_values(fields: &[(String, String)], body: &[u8]) -> (Vec<(&'static str, String)>, String) {
+/// payload with its bytes as the sender had them. Never fails: what cannot be read is empty.
+pub fn known_values(
+    fields: &[(String, String)],
+    body: &[u8],
+) -> (Vec<(&'static str, String)>, String, usize) {
     let post = Post { fields, body, is_body_cut: false };
     let encoding = encoding_of(fields).unwrap_or(Encoding::Header);
-    let values = read(encoding, &post)
-        .unwrap_or_else(|_| Values { payload: text_of(body).into_owned(), ..Values::default() });
+    let values = read(encoding, &post).unwrap_or_else(|_| Values {
+        payload: text_of(body).into_owned(),
+        payload_len_bytes: body.len(),
+        ..Values::default()
+    });
     let listed = KEYS.iter().map(|key| (*key, values.get(key).unwrap_or("").to_owned())).collect();
-    (listed, values.payload)
+    (listed, values.payload, values.payload_len_bytes)
 }

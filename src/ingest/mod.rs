@@ -109,14 +109,16 @@ pub fn accept(post: &Post<'_>, limits: &Limits<'_>) -> Outcome<NewRecord> {
     rules::validate(values, is_external)
 }
 
-/// Validates values that a person corrected. Names are JSON keys; unknown ones are ignored.
+/// Validates values that a person corrected. Names are JSON keys; unknown ones are ignored. `payload_len_bytes`: as the
+/// sender had it, for a payload that came as Latin-1 is longer now.
 pub fn accept_values(
     values: Vec<(String, String)>,
     payload: String,
+    payload_len_bytes: usize,
     is_external: bool,
     limits: &Limits<'_>,
 ) -> Outcome<NewRecord> {
-    if payload.len() > limits.payload_bytes_max {
+    if payload_len_bytes > limits.payload_bytes_max {
         return Err(too_large(limits.payload_bytes_max));
     }
     rules::validate(encoding::Values::corrected(values, payload), is_external)

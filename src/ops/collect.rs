@@ -7,6 +7,7 @@ use crate::ingest::{Post, accept};
 use crate::model::quarantine::NewQuarantined;
 use crate::model::record::{NewRecord, Record};
 use crate::ops::App;
+use crate::store::Stored;
 use std::net::IpAddr;
 
 /// Of a body over the limit, quarantine keeps this much.
@@ -58,6 +59,11 @@ pub fn collect(app: &App, collected: &Collected<'_>) -> Result<Outcome> {
 /// Stores a validated record and returns it as it is stored.
 pub fn store(app: &App, record: NewRecord) -> Result<Record> {
     let stored = app.store.insert_record(record.clone())?;
+    as_stored(app, stored, record)
+}
+
+/// The record that an answer shows: `record` as it was stored now, or what was stored when it came first.
+pub fn as_stored(app: &App, stored: Stored, record: NewRecord) -> Result<Record> {
     if stored.is_new {
         return Ok(Record { id: stored.id, received_at: stored.received_at, content: record });
     }

@@ -15,6 +15,8 @@ pub struct Correction {
     pub values: Vec<(String, String)>,
     /// The payload as it came.
     pub payload: String,
+    /// Its bytes as the sender had them.
+    pub payload_len_bytes: usize,
     /// Whether the record is marked external.
     pub is_external: bool,
 }
@@ -22,12 +24,12 @@ pub struct Correction {
 /// Reads what can be read of a post in quarantine.
 pub fn correction_of(post: &Quarantined) -> Correction {
     let fields = fields_of(&post.content.head);
-    let (values, payload) = known_values(&fields, &post.content.body);
+    let (values, payload, payload_len_bytes) = known_values(&fields, &post.content.body);
     let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let is_external = fields.iter().any(|(name, value)| {
         name.replace('_', "-").eq_ignore_ascii_case("x-clr-external") && value.eq_ignore_ascii_case("true")
     });
-    Correction { values, payload, is_external }
+    Correction { values, payload, payload_len_bytes, is_external }
 }
 
 /// The header fields of a raw head: every line after the first that has a colon.
@@ -45,14 +47,18 @@ fn fields_of(head: &[u8]) -> Vec<(String, String)> {
 /// still breaks a rule.
 pub fn admit(app: &App, id: i64, form: &Pairs) -> Result<Record> {
     let sent = correction_of(&require(app, id)?);
-    let payload = match form.first("payload_as_sent") {
-        Some("true") => sent.payload,
-        // A browser sends the line ends of a text area as CR LF.
-        _ => form.first("payload").unwrap_or("").replace("\r\n", "\n"),
+    let (payload, len_bytes) = match form.first("payload_as_sent") {
+        Some("true") => (sent.payload, sent.payload_len_bytes),
+        _ => {
+            // A browser sends the line ends of a text area as CR LF.
+            let payload = form.first("payload").unwrap_or("").replace("\r\n", "\n");
+            let len_bytes = payload.len();
+            (payload, len_bytes)
+        }
     };
-    let record = accept_values(form.0.clone(), payload, sent.is_external, &app.ingest_limits())?;
-    let record = collect::store(app, record)?;
-    app.store.delete_quarantined(id)?;
+    let record = accept_values(form.0.clone(), payload, len_bytes, sent.is_external, &app.ingest_limits())?;
+    let stored = app.store.admit_quarantined(id, record.clone())?.ok_or_else(|| gone(id))?;
+    let record = collect::as_stored(app, stored, record)?;
     log::info!("Admitted quarantined post {id} as record {}", record.id);
     Ok(record)
 }

@@ -6,6 +6,7 @@
 //! would always have appended before the log could start anew, and it grew to 4.8 GB in 16 s (measured).
 
 use crate::error::{Error, Result};
+use crate::store::gate::Gate;
 use crate::store::open;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ pub const WAL_BYTES_THRESHOLD: u64 = 32 << 20;
 /// How long to wait before the next try when a reader kept the log from being truncated.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
+/// How long readers may take to leave when they are kept out.
+const CLOSED_MOST: Duration = Duration::from_millis(400);
+
 /// The writer's side of checkpointing.
 #[derive(Debug)]
 pub struct Checkpointer {
@@ -29,11 +33,12 @@ pub struct Checkpointer {
     is_wished: bool,
     not_before: Option<Instant>,
     thread: Option<JoinHandle<()>>,
+    gate: Arc<Gate>,
 }
 
 impl Checkpointer {
     /// Starts the thread that copies the log of the database at `path`.
-    pub fn start(path: &Path) -> Result<Checkpointer> {
+    pub fn start(path: &Path, gate: Arc<Gate>) -> Result<Checkpointer> {
         let is_backfilled = Arc::new(AtomicBool::new(false));
         let (wish, wishes) = sync_channel::<()>(1);
         let (flag, database) = (Arc::clone(&is_backfilled), path.to_owned());
@@ -56,6 +61,7 @@ impl Checkpointer {
             is_wished: false,
             not_before: None,
             thread: Some(thread),
+            gate,
         })
     }
 
@@ -65,7 +71,7 @@ impl Checkpointer {
             if self.is_backfilled.load(Ordering::Acquire)
                 && self.not_before.is_none_or(|at| Instant::now() >= at)
             {
-                if truncate(connection) {
+                if truncate(connection) || self.truncate_alone(connection) {
                     self.is_wished = false;
                     self.not_before = None;
                 } else {
@@ -74,11 +80,17 @@ impl Checkpointer {
             }
             return;
         }
-        let is_long = std::fs::metadata(&self.wal).is_ok_and(|wal| wal.len() > WAL_BYTES_THRESHOLD);
+        let is_long = wal_bytes(&self.wal) > WAL_BYTES_THRESHOLD;
         if is_long && let Some(wish) = &self.wish {
             self.is_backfilled.store(false, Ordering::Release);
             self.is_wished = wish.try_send(()).is_ok();
         }
+    }
+
+    /// Where the log is very long because readers follow one another, keeps them out for the moment that it takes.
+    fn truncate_alone(&self, connection: &Connection) -> bool {
+        let is_very_long = wal_bytes(&self.wal) > WAL_BYTES_THRESHOLD / 2 * 3;
+        is_very_long && self.gate.close(CLOSED_MOST).is_some_and(|_closed| truncate(connection))
     }
 
     /// Ends the thread and empties the log.
@@ -93,6 +105,11 @@ impl Checkpointer {
             log::info!("The log is left for the next start to copy: somebody still reads it");
         }
     }
+}
+
+/// Bytes of a log file, 0 where there is none.
+pub fn wal_bytes(wal: &Path) -> u64 {
+    std::fs::metadata(wal).map_or(0, |wal| wal.len())
 }
 
 fn backfill(path: &Path) -> Result<()> {

@@ -2,6 +2,7 @@
 //! What keeps the file small and known to be sound: jobs call these at intervals.
 
 use crate::error::{Error, Kind, Result};
+use crate::store::checkpoint::{WAL_BYTES_THRESHOLD, wal_bytes};
 use crate::store::time_index::id_range;
 use crate::store::{READ_MOST, Store, open};
 use std::sync::Arc;
@@ -52,12 +53,15 @@ impl Store {
     }
 
     /// Reads the whole file in search of damage, on a connection of its own. Corrupt where it is damaged, Busy where
-    /// the store is stopped meanwhile.
+    /// the store is stopped meanwhile or too much is written.
     pub fn quick_check(&self) -> Result<()> {
         let connection = open::open_writer(self.path())?;
         connection.execute_batch("PRAGMA query_only = ON")?;
-        let is_stopping = Arc::clone(&self.is_stopping);
-        connection.progress_handler(10_000, Some(move || is_stopping.load(Ordering::Relaxed)))?;
+        // A reading as long as this keeps the log from starting anew: it gives way where that grows too long.
+        let (is_stopping, wal) = (Arc::clone(&self.is_stopping), open::wal_path(self.path()));
+        let gives_way =
+            move || is_stopping.load(Ordering::Relaxed) || wal_bytes(&wal) > 2 * WAL_BYTES_THRESHOLD;
+        connection.progress_handler(10_000, Some(gives_way))?;
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict == "ok" {
             return Ok(());

@@ -10,6 +10,7 @@ mod dimensions;
 mod disk;
 mod error;
 mod etag;
+mod gate;
 mod lock;
 mod maintenance;
 mod migrate;
@@ -41,6 +42,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::record::NewRecord;
 use crate::store::disk::{Ballast, Reserve};
+use crate::store::gate::{Gate, Turns};
 use crate::store::record_insert::PreparedRecord;
 use crate::store::writer::Writer;
 use std::path::{Path, PathBuf};
@@ -70,6 +72,8 @@ pub struct Store {
     writer: Writer,
     ballast: Ballast,
     is_stopping: Arc<AtomicBool>,
+    gate: Arc<Gate>,
+    payload_searches: Turns,
 }
 
 impl Store {
@@ -82,12 +86,32 @@ impl Store {
         open::prepare(&options.data_dir, options.missing)?;
         let path = database_path(&options.data_dir);
         let reserve = Reserve::new(&options.data_dir, options.disk_reserve_bytes);
-        let writer = Writer::start(path.clone(), options.clock.clone(), reserve)?;
+        let gate = Arc::<Gate>::default();
+        let writer = Writer::start(path.clone(), options.clock.clone(), reserve, Arc::clone(&gate))?;
         let readers = open::open_readers(&path, options.readers)?;
-        let store = Store { path, readers, writer, ballast, is_stopping: Arc::default() };
+        let store = Store {
+            path,
+            readers,
+            writer,
+            ballast,
+            is_stopping: Arc::default(),
+            gate,
+            // The other half of the readers is for what answers at once.
+            payload_searches: Turns::new((options.readers as usize / 2).max(1)),
+        };
         store.newest_record_id()?;
         store.hold_ballast();
         Ok(store)
+    }
+
+    /// Refuses a data directory whose database is newer, damaged or of another program, without touching anything.
+    pub fn look(data_dir: &Path) -> Result<()> {
+        open::refuse_unfit(data_dir)
+    }
+
+    /// Reads on a connection of its own, however busy the others are: the proof that the store is alive.
+    pub fn prove_readable(&self) -> Result<()> {
+        open::read_once(&self.path)
     }
 
     /// Takes the ballast again where the last start had to let it go; to be tried now and then.

@@ -71,6 +71,7 @@ pub fn prepare(data_dir: &Path, missing: Missing) -> Result<()> {
         Found::Version(version) if version > SCHEMA_VERSION => Err(newer(data_dir, &path, version)),
         Found::Version(SCHEMA_VERSION) => Ok(()),
         Found::WithoutIndexes => build_missing_indexes(&path),
+        Found::Version(version) if version < 1 => Err(damaged(&path, "it has no version of ours")),
         Found::Version(version) => {
             migrate::bring_up(&path, version)?;
             match look(&path)? {
@@ -79,6 +80,26 @@ pub fn prepare(data_dir: &Path, missing: Missing) -> Result<()> {
             }
         }
     }
+}
+
+/// Refuses a database that [`prepare`] would refuse, without touching anything; a missing one is fine.
+pub fn refuse_unfit(data_dir: &Path) -> Result<()> {
+    let path = database_path(data_dir);
+    match look(&path)? {
+        Found::Version(version) if version > SCHEMA_VERSION => Err(newer(data_dir, &path, version)),
+        Found::Version(version) if version < 1 => Err(damaged(&path, "it has no version of ours")),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the file, reads one row, and closes it.
+pub fn read_once(path: &Path) -> Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.query_row("SELECT coalesce(max(id), 0) FROM records", [], |_| Ok(()))?;
+    Ok(())
 }
 
 fn newer(data_dir: &Path, path: &Path, version: i64) -> Error {
@@ -112,6 +133,7 @@ fn look(path: &Path) -> Result<Found> {
     file.by_ref().take(16).read_to_end(&mut header).map_err(cannot)?;
     let has_wal = fs::metadata(wal_path(path)).is_ok_and(|wal| wal.len() > 0);
     if header.is_empty() && !has_wal {
+        log::warn!("Database {} is empty; it is taken as a new one", path.display());
         return Ok(Found::Nothing);
     }
     if !header.is_empty() && header != b"SQLite format 3\0" {

@@ -3,6 +3,8 @@
 
 use crate::error::Result;
 use crate::model::quarantine::{NewQuarantined, Quarantined};
+use crate::model::record::NewRecord;
+use crate::store::record_insert::{PreparedRecord, Stored, insert_record};
 use crate::store::{READ_MOST, Store};
 use rusqlite::Row;
 
@@ -76,6 +78,20 @@ impl Store {
         self.read(READ_MOST, |connection| {
             let mut statement = connection.prepare_cached("SELECT count(*) FROM quarantine")?;
             Ok(statement.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    /// Takes a post out of quarantine and stores the record made of it, both or neither. None where it was not there
+    /// any more; then nothing is stored.
+    pub fn admit_quarantined(&self, id: i64, record: NewRecord) -> Result<Option<Stored>> {
+        let record = PreparedRecord::new(record)?;
+        self.writer().change(true, move |write| {
+            let deleted =
+                write.connection.prepare_cached("DELETE FROM quarantine WHERE id = ?1")?.execute([id])?;
+            if deleted == 0 {
+                return Ok(None);
+            }
+            insert_record(write.connection, write.state, &record, write.now).map(Some)
         })
     }
 

@@ -48,6 +48,7 @@ impl Store {
         most: Duration,
         reading: impl FnOnce(&Connection) -> Result<T>,
     ) -> Result<T> {
+        let _pass = self.gate.enter();
         let connection = self
             .readers()
             .get()

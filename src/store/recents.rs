@@ -15,6 +15,8 @@ use std::collections::HashMap;
 
 /// Digests that stay in memory before they are written out together.
 const PENDING_MAX: usize = 2_048;
+/// Records, also those without a digest, after which all is written out: what a start must read again.
+const STORED_MAX: usize = 50_000;
 
 /// When the sender made a record, and the digest of what makes it the same.
 pub type Key = (i64, i64);
@@ -43,6 +45,7 @@ pub fn digest(
 #[derive(Debug)]
 pub struct Recents {
     pending: HashMap<Key, i64>,
+    stored: usize,
 }
 
 impl Recents {
@@ -63,16 +66,24 @@ impl Recents {
         let mut pending = HashMap::new();
         while let Some(row) = rows.next()? {
             let captured_at: i64 = row.get(5)?;
+            let payload = match payload::decode(row.get_ref(3)?) {
+                Ok(payload) => payload,
+                // One damaged row must not keep all others from being stored.
+                Err(error) => {
+                    log::error!("Record {}: {}", row.get::<_, i64>(0)?, error.with_causes());
+                    continue;
+                }
+            };
             let digest = digest(
                 &machine_id_text(row.get_ref(1)?),
                 row.get_ref(2)?.as_str().unwrap_or(""),
-                &payload::decode(row.get_ref(3)?)?,
+                &payload,
                 EventId(row.get(4)?),
                 captured_at,
             );
-            pending.entry((captured_at, digest)).or_insert(row.get(0)?);
+            pending.insert((captured_at, digest), row.get(0)?);
         }
-        Ok(Recents { pending })
+        Ok(Recents { pending, stored: 0 })
     }
 
     /// The record that was stored under this key.
@@ -86,20 +97,25 @@ impl Recents {
             .optional()?)
     }
 
-    /// Notes a stored record. Of two different ones with one key the first stays the one that is known again.
-    pub fn add(&mut self, key: Key, id: i64) {
-        self.pending.entry(key).or_insert(id);
+    /// Notes a stored record, which has no key where it cannot be known again. Of two with one key the later is the one
+    /// that is known: the earlier is another record, or was deleted.
+    pub fn add(&mut self, key: Option<Key>, id: i64) {
+        self.stored += 1;
+        if let Some(key) = key {
+            self.pending.insert(key, id);
+        }
     }
 
     /// Writes the lot out where it is full, or whenever `is_forced`; to be called before the commit.
     pub fn flush(&mut self, connection: &Connection, is_forced: bool) -> Result<()> {
-        if self.pending.len() < PENDING_MAX && !is_forced {
+        if self.pending.len() < PENDING_MAX && self.stored < STORED_MAX && !is_forced {
             return Ok(());
         }
+        self.stored = 0;
         let mut lot: Vec<(Key, i64)> = self.pending.drain().collect();
         lot.sort_unstable();
         let mut insert = connection.prepare_cached(
-            "INSERT OR IGNORE INTO recent_records (captured_at, digest, record_id) VALUES (?1, ?2, ?3)",
+            "INSERT OR REPLACE INTO recent_records (captured_at, digest, record_id) VALUES (?1, ?2, ?3)",
         )?;
         for ((captured_at, digest), id) in lot {
             insert.execute([captured_at, digest, id])?;

@@ -160,8 +160,8 @@ pub fn insert_record(
     if is_step {
         connection.prepare_cached("INSERT INTO clock_steps (first_id) VALUES (?1)")?.execute([id])?;
     }
-    if let (Some(recents), Some(digest)) = (&mut state.recents, record.digest) {
-        recents.add((record.captured_at, digest), id);
+    if let Some(recents) = &mut state.recents {
+        recents.add(record.digest.map(|digest| (record.captured_at, digest)), id);
     }
     state.last_received_at = Some(received_at);
     state.dimensions.count(ids, record.severity, record.is_external);

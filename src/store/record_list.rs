@@ -8,6 +8,7 @@ use crate::error::{Kind, Result};
 use crate::model::filter::RecordFilter;
 use crate::model::record::Record;
 use crate::store::Store;
+use crate::store::gate::Turn;
 use crate::store::record_filter::{Conditions, Driver, Plan, RUN_SHIFT};
 use crate::store::record_row::{PayloadPart, RECORD_COLUMNS, RECORD_JOINS, record_from_row};
 use crate::store::time_index::{id_range, received_at_of};
@@ -20,6 +21,11 @@ const WINDOW_IDS_FIRST: i64 = 4_096;
 const WINDOW_IDS_MAX: i64 = 1 << 18;
 /// A window grows while it takes less than this, and shrinks where it takes much more.
 const WINDOW_TIME_GOAL: Duration = Duration::from_millis(20);
+
+/// A search gives its connection back after this long and takes another, so that many searches take turns.
+const LEASE: Duration = Duration::from_millis(100);
+/// How long a search in payloads waits for its turn.
+const TURN_MOST: Duration = Duration::from_secs(2);
 
 /// What to list.
 #[derive(Clone, Debug)]
@@ -52,15 +58,24 @@ pub struct RecordPage {
 impl Store {
     /// The records that a query asks for. Running out of time is no error: the page says how far it came.
     pub fn list_records(&self, query: &RecordQuery) -> Result<RecordPage> {
+        let _turn = self.turn_for(&query.filter)?;
         let until = Instant::now() + query.search_most;
-        // A single statement may overrun a little: the limit that interrupts is for what went wrong.
-        let most = query.search_most.saturating_mul(2) + Duration::from_secs(1);
-        let found = self.read(most, |connection| search(connection, query, until, record_rows))?;
-        Ok(RecordPage {
-            records: found.rows,
-            next_below_id: found.next_below_id,
-            searched_back_to: found.searched_back_to,
-        })
+        let mut page = RecordPage::default();
+        let mut asked = query.clone();
+        loop {
+            let lease_until = until.min(Instant::now() + LEASE);
+            // The limit that interrupts a statement is for what went wrong.
+            let found = self
+                .read(super::READ_MOST, |connection| search(connection, &asked, lease_until, record_rows))?;
+            page.records.extend(found.rows);
+            page.next_below_id = found.next_below_id;
+            page.searched_back_to = found.searched_back_to;
+            if !found.is_unfinished || Instant::now() >= until {
+                return Ok(page);
+            }
+            asked.below_id = found.next_below_id;
+            asked.rows_max = query.rows_max - page.records.len();
+        }
     }
 
     /// One record.
@@ -80,6 +95,7 @@ impl Store {
         below_id: Option<i64>,
         rows_max: usize,
     ) -> Result<Vec<i64>> {
+        let _turn = self.turn_for(filter)?;
         let mut ids = Vec::new();
         let mut below_id = below_id;
         loop {
@@ -89,10 +105,9 @@ impl Store {
                 above_id: None,
                 rows_max: rows_max - ids.len(),
                 payload: PayloadPart::Start(0),
-                search_most: Duration::from_secs(1),
+                search_most: LEASE,
             };
             let until = Instant::now() + query.search_most;
-            // A second at a time: a long search lends its connection to others in between.
             let page =
                 self.read(super::READ_MOST, |connection| search(connection, &query, until, id_rows))?;
             ids.extend(page.rows);
@@ -101,6 +116,11 @@ impl Store {
                 return Ok(ids);
             }
         }
+    }
+
+    /// A turn for a search that looks into payloads, which takes long; others need none.
+    fn turn_for(&self, filter: &RecordFilter) -> Result<Option<Turn<'_>>> {
+        filter.looks_into_payload().then(|| self.payload_searches.take(TURN_MOST)).transpose()
     }
 
     /// The records of these ids, in their order; those deleted meanwhile are left out.
@@ -153,11 +173,12 @@ struct Found<T> {
     rows: Vec<T>,
     next_below_id: Option<i64>,
     searched_back_to: Option<i64>,
+    is_unfinished: bool,
 }
 
 impl<T> Default for Found<T> {
     fn default() -> Found<T> {
-        Found { rows: Vec::new(), next_below_id: None, searched_back_to: None }
+        Found { rows: Vec::new(), next_below_id: None, searched_back_to: None, is_unfinished: false }
     }
 }
 
@@ -247,6 +268,7 @@ impl<T: HasId> Search<'_, T> {
     fn out_of_time(&self, mut page: Found<T>, high: i64) -> Result<Found<T>> {
         page.searched_back_to = received_at_of(self.connection, high)?;
         page.next_below_id = Some(high);
+        page.is_unfinished = true;
         Ok(page)
     }
 

@@ -12,13 +12,14 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::Checkpointer;
 use crate::store::disk::Reserve;
+use crate::store::gate::Gate;
 use crate::store::open;
 use crate::store::recents::Recents;
 use crate::store::record_insert::{InsertState, PreparedRecord, Stored, insert_record};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 /// Most jobs that wait; beyond it a post is answered 503.
@@ -93,9 +94,9 @@ impl std::fmt::Debug for Job {
 
 impl Writer {
     /// Starts the thread on the database at `path`.
-    pub fn start(path: PathBuf, clock: Clock, reserve: Reserve) -> Result<Writer> {
+    pub fn start(path: PathBuf, clock: Clock, reserve: Reserve, gate: Arc<Gate>) -> Result<Writer> {
         let connection = open::open_writer(&path)?;
-        let checkpointer = Checkpointer::start(&path)?;
+        let checkpointer = Checkpointer::start(&path, gate)?;
         let (queue, jobs) = sync_channel(QUEUE_JOBS_MAX);
         let work = Work {
             path,
