@@ -9,8 +9,8 @@ use ureq::{Agent, Body};
 
 /// How long an exchange may take in all, from the look-up of the name to the last byte of the answer.
 pub const EXCHANGE_MOST: Duration = Duration::from_secs(10);
-/// Most bytes of an answer that are read.
-const ANSWER_BYTES_MAX: u64 = 4 << 20;
+/// Most bytes of an answer that are read; a stored record comes back with its payload.
+const ANSWER_BYTES_MAX: u64 = 128 << 20;
 
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
