@@ -2,7 +2,7 @@
 //! The command line. Each subcommand is one file: an argh structure and its `run`; what does more than read arguments
 //! and print is in the layers below.
 //!
-//! To add a subcommand: its file, its variant of [`arguments::Command`] and its line in [`run`].
+//! To add a subcommand: its file, its variant of `arguments::Command` and its line in `run`.
 
 mod arguments;
 mod config;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Fills a database with what a believable fleet sends in some weeks, for trying the pages and for measuring.
 //!
-//! One thread makes the records ([`generator`]), another stores them; memory does not grow with their number. Nothing
+//! One thread makes the records (`generator`), another stores them; memory does not grow with their number. Nothing
 //! marks the rows as a demo's.
 //!
 //! | file | what |

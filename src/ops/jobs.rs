@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What runs by itself at intervals, on one thread. Adding a job is one row in [`JOBS`].
+//! What runs by itself at intervals, on one thread. Adding a job is one row in `JOBS`.
 
 use crate::error::{Error, Kind, Result};
 use crate::model::time::DAY_SECS;

@@ -29,8 +29,11 @@ impl BulkLoad {
         let connection = open::open_writer(&open::database_path(data_dir))?;
         let indexes = if is_alone { drop_indexes(&connection)? } else { Vec::new() };
         if is_alone {
-            // What is not finished is begun anew, so durability waits for the end.
-            connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -65536")?;
+            // What is not finished is begun anew, so durability waits for the end; and sorting millions of keys in memory
+            // would take hundreds of MB.
+            connection.execute_batch(
+                "PRAGMA synchronous = OFF; PRAGMA cache_size = -65536; PRAGMA temp_store = FILE",
+            )?;
         }
         connection.execute_batch("PRAGMA wal_autocheckpoint = 4000")?;
         Ok(BulkLoad { connection, state: InsertState::default(), pending: 0, indexes })

@@ -2,7 +2,7 @@
 //! The database: every line of SQL is below this module. It knows nothing of HTTP, HTML or files beside its own.
 //!
 //! Reading goes through a pool of read-only connections, each reading short. Writing goes through one thread
-//! ([`writer`]) that puts whatever waits into one transaction.
+//! (`writer`) that puts whatever waits into one transaction.
 
 mod checkpoint;
 mod choices;

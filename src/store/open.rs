@@ -314,6 +314,8 @@ fn missing_statements(connection: &Connection) -> rusqlite::Result<Option<Vec<St
 
 fn build_missing_indexes(path: &Path) -> Result<()> {
     let connection = open_writer(path)?;
+    // Sorting millions of keys in memory would take hundreds of MB.
+    connection.execute_batch("PRAGMA temp_store = FILE")?;
     let missing = missing_statements(&connection)?.unwrap_or_default();
     log::warn!("Building {} indexes that an unfinished load left out", missing.len());
     for sql in missing {
