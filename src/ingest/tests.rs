@@ -190,6 +190,17 @@ fn a_payload_over_the_limit_is_too_large_in_both_encodings() {
 }
 
 #[test]
+fn json_numbers_keep_the_digits_that_were_sent() {
+    let (headers, body) = json(&good(), "x");
+    let text = String::from_utf8(body).unwrap();
+    let text = text.replace("\"b266fd0ffa1627ce85c7755b0cb4493f\"", "12345678901234567890123456789012");
+    let text = text.replace("\"payload\":\"x\"", "\"payload\":1.10");
+    let record = run(&headers, text.as_bytes()).unwrap();
+    assert_eq!(record.machine_id, "12345678901234567890123456789012");
+    assert_eq!(record.payload, "1.10");
+}
+
+#[test]
 fn json_values_may_be_numbers_and_null_is_empty() {
     let (headers, _) = json(&good(), "");
     let body = br#"{"record_format_version":4,"classification":"a/b/c","severity":2,"machine_id":7,

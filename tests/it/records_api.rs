@@ -143,6 +143,8 @@ fn an_entity_tag_stays_until_something_new_matches() {
     let tag = first.header("etag").unwrap().to_owned();
     let conditional = [("If-None-Match".to_owned(), tag.clone())];
     assert_eq!(server.request("GET", target, &conditional, b"").status, 304);
+    let csv = [conditional[0].clone(), ("Accept".to_owned(), "text/csv".to_owned())];
+    assert_eq!(server.request("GET", target, &csv, b"").status, 200, "the tag is of the JSON");
     server.post(&with(record_fields(20), "severity", Some("3")), b"other");
     assert_eq!(server.request("HEAD", target, &conditional, b"").status, 304);
     server.post(&with(record_fields(21), "severity", Some("1")), b"new");
