@@ -6,6 +6,7 @@ use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
+use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
 use argh::FromArgs;
 use std::ffi::OsString;
@@ -52,6 +53,8 @@ pub enum Command {
     Send(Box<SendCommand>),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
+    /// Checks, lists or begins custom views.
+    View(ViewCommand),
 }
 
 /// Reads the command line.

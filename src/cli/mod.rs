@@ -12,6 +12,7 @@ mod progress;
 mod send;
 mod serve;
 mod signals;
+mod view;
 mod watchdog;
 
 use crate::clock::Clock;
@@ -49,6 +50,7 @@ fn run(command: Command) -> Result<()> {
         Command::Config(command) => command.run(),
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::View(command) => command.run(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::http::Web;
 use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
 use crate::ops::App;
 use crate::ops::jobs::Jobs;
+use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
 use argh::FromArgs;
@@ -94,6 +95,7 @@ impl ServeCommand {
 struct Running {
     app: Arc<App>,
     jobs: Jobs,
+    recomputing: Recomputing,
     server: Server,
     stop: Stop,
     watchdog: Option<Talker>,
@@ -104,6 +106,7 @@ impl Running {
         let limits = limits_of(&config);
         let app = Arc::new(open_app(config)?);
         let jobs = Jobs::start(Arc::clone(&app))?;
+        let recomputing = Recomputing::start(Arc::clone(&app))?;
         let stop = Stop::new();
         let server = start_server(&app, listeners, limits, &stop)?;
         let addresses: Vec<String> = server.local_addresses().iter().map(|a| format!("http://{a}")).collect();
@@ -112,15 +115,16 @@ impl Running {
         }
         systemd::ready(&format!("listening on {}", addresses.join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, server, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, server, stop, watchdog })
     }
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, server, stop, watchdog } = self;
+        let Running { app, jobs, mut recomputing, server, stop, watchdog } = self;
         systemd::stopping("finishing what runs");
         stop.set();
         server.join(STOP_MOST);
+        recomputing.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();
         drop(watchdog);
@@ -143,7 +147,7 @@ fn open_app(config: Config) -> Result<App> {
     let patience = Talker::extend_start()?;
     let store = Store::open(&options)?;
     drop(patience);
-    Ok(App { config, clock, store })
+    Ok(App::new(config, clock, store))
 }
 
 /// Starts the HTTP server over `app`. Streams take at most half the connections.

@@ -2,11 +2,11 @@
 //! The configuration file: TOML, its tables flattened to keys with dots, each with its line.
 
 use crate::config::load::refusal;
-use crate::config::nearest::nearest;
 use crate::config::settings::{SETTINGS, Setting};
 use crate::config::value::Value;
 use crate::error::{Error, Result};
 use crate::model::filter::shortened;
+use crate::model::nearest::nearest;
 use std::fs;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Joins the sources of the configuration: defaults, file, variables of the environment, flags; the later wins.
 
-use crate::config::nearest::nearest;
 use crate::config::settings::{Kind, SETTINGS, Setting};
 use crate::config::value::Value;
 use crate::config::{Config, file};
 use crate::error::{Error, Result};
 use crate::model::filter::shortened;
+use crate::model::nearest::nearest;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -13,7 +13,6 @@
 mod bytes;
 mod file;
 mod load;
-mod nearest;
 pub mod settings;
 mod show;
 mod value;
@@ -72,6 +71,8 @@ pub struct Config {
     pub disk_reserve_bytes: u64,
     /// `store.readers`: reading connections.
     pub readers: u32,
+    /// `views.dir`: files of custom views; taken from the data directory where it is relative.
+    pub views_dir: PathBuf,
 }
 
 impl Config {
@@ -95,6 +96,7 @@ impl Config {
             quarantine_bytes_max: 0,
             disk_reserve_bytes: 0,
             readers: 0,
+            views_dir: PathBuf::new(),
         };
         for setting in SETTINGS {
             (setting.set)(&mut config, setting.default.to_value());

@@ -212,6 +212,15 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, value| config.readers = u32::try_from(value.into_number()).unwrap_or(u32::MAX),
         get: |config| Value::Number(u64::from(config.readers)),
     },
+    Setting {
+        key: "views.dir",
+        kind: Kind::Path,
+        default: DefaultValue::Text("views"),
+        help: "Where the files of custom views are; a relative path begins at the data directory.\n\
+               They are read again when they change. docs/custom-views.md says how to write one.",
+        set: |config, value| config.views_dir = PathBuf::from(value.into_text()),
+        get: |config| Value::Text(config.views_dir.to_string_lossy().into_owned()),
+    },
 ];
 
 fn is_address(text: &str) -> bool {

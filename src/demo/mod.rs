@@ -25,6 +25,7 @@ mod story;
 mod systems;
 
 use crate::clock::Clock;
+use crate::custom::SAMPLES;
 use crate::demo::fleet::{Fleet, Span};
 use crate::demo::generator::Generator;
 use crate::demo::random::mix;
@@ -34,6 +35,8 @@ use crate::model::time::DAY_SECS;
 use crate::store::bulk::BulkLoad;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use rustix::fs::statvfs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -152,7 +155,29 @@ pub fn run(options: &DemoOptions, progress: &mut dyn FnMut(Progress)) -> Result<
     }
     let generator = generator(options, existing.unsigned_abs())?;
     let load = BulkLoad::begin(&options.data_dir, lock.is_some())?;
-    store(options, load, generator, progress)
+    let summary = store(options, load, generator, progress)?;
+    if existing == 0 {
+        place_samples(&options.data_dir);
+    }
+    Ok(summary)
+}
+
+/// Puts the sample views beside a new demo, where no file of that name is; the records are there without them too.
+fn place_samples(data_dir: &Path) {
+    let dir = data_dir.join("views");
+    let place = |name: &str, text: &str| {
+        let mut file = File::create_new(dir.join(format!("{name}.toml")))?;
+        file.write_all(text.as_bytes())
+    };
+    let made = fs::create_dir_all(&dir).and_then(|()| {
+        SAMPLES.iter().try_for_each(|(name, text)| match place(name, text) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            outcome => outcome,
+        })
+    });
+    if let Err(error) = made {
+        log::warn!("Cannot put the sample views into {}: {error}", dir.display());
+    }
 }
 
 /// Takes the lock of an empty database: indexes are built at the end only where nobody can miss them meanwhile. None

@@ -4,10 +4,13 @@
 //!
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
+mod aggregates_api;
 mod call;
 mod collector;
 mod compress;
+mod crash_forms;
 mod csv_rows;
+mod custom_api;
 mod export;
 mod health;
 mod hosts;

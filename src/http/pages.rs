@@ -17,11 +17,13 @@ pub fn show(web: &Web, call: &Call, view: &View, parameters: &[String]) -> Resul
     Ok(send(web, call, &page))
 }
 
-fn send(web: &Web, call: &Call, page: &Page) -> Response {
+/// The answer that holds a page.
+pub(crate) fn send(web: &Web, call: &Call, page: &Page) -> Response {
     respond::html(page.status, views::document(web.app(), call.head.path(), page))
 }
 
-fn viewer(web: &Web, call: &Call) -> Viewer {
+/// Who asks.
+pub(crate) fn viewer(web: &Web, call: &Call) -> Viewer {
     let host = call.head.field("host").unwrap_or("localhost");
     Viewer {
         is_local: is_local(&call.head),
@@ -31,7 +33,7 @@ fn viewer(web: &Web, call: &Call) -> Viewer {
 }
 
 /// Refuses to change anything for who is not on this host, or was sent by a page of another site.
-fn require_own_form(web: &Web, call: &Call) -> Result<()> {
+pub(crate) fn require_own_form(web: &Web, call: &Call) -> Result<()> {
     if !is_local(&call.head) {
         return Err(Error::new(
             Kind::Forbidden,

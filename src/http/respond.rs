@@ -58,8 +58,8 @@ pub struct Message<'a> {
 /// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
 /// answer in JSON.
 fn wants_html(head: &Head) -> bool {
-    let is_api =
-        head.path().starts_with("/api/") || head.method == "POST" && !head.path().starts_with("/records/");
+    let has_forms = ["/records/", "/crashes/"].iter().any(|path| head.path().starts_with(path));
+    let is_api = head.path().starts_with("/api/") || head.method == "POST" && !has_forms;
     !is_api && accepted(head.field("accept").unwrap_or("")).iter().any(|kind| kind == "text/html")
 }
 

@@ -4,7 +4,7 @@
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
-use crate::http::{collector, health, pages, records_api, stream};
+use crate::http::{aggregates_api, collector, crash_forms, custom_api, health, pages, records_api, stream};
 use crate::views::{self, View, links};
 use rouille::Response;
 
@@ -65,6 +65,18 @@ pub const ROUTES: &[Route] = &[
     // The API.
     get("/api/records", "Records as JSON, NDJSON or CSV, newest first", records_api::list),
     get("/api/records/{id}", "One record as JSON", records_api::one),
+    get("/api/builds", "Records per build", aggregates_api::builds),
+    get("/api/stats", "Records per classification and per platform", aggregates_api::stats),
+    get("/api/mce", "Machine checks of a year", aggregates_api::machine_checks),
+    get("/api/thermal", "Thermal reports per week", aggregates_api::thermal),
+    get("/api/population", "Machines per build", aggregates_api::population),
+    get("/api/crashes", "Guilties of the past days, most crashes first", aggregates_api::crashes),
+    get("/api/crashes/overall", "Guilties of all stored crashes", aggregates_api::crashes_overall),
+    get("/api/crashes/build/{system}/{build}", "Guilties of one build", aggregates_api::crashes_of_build),
+    get("/api/crashes/guilty_details/{id}", "One guilty by build and machine", aggregates_api::guilty),
+    get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
+    get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
+    get("/api/views/{name}", "The rows of a custom view", custom_api::one),
     // What belongs to pages.
     get("/", "Redirects to the records", pages::home),
     get("/records/stream", "New records as server-sent events", stream::open),
@@ -73,6 +85,10 @@ pub const ROUTES: &[Route] = &[
     get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined),
     form("/records/quarantine/{id}/admit", "Stores a post as corrected", pages::admit),
     form("/records/quarantine/{id}/drop", "Drops a post", pages::drop_post),
+    get("/crashes/build", "Leads to the crashes of the build chosen", crash_forms::choose_build),
+    form("/crashes/guilty_details/{id}/comment", "Notes something about a guilty", crash_forms::comment),
+    form("/crashes/guilty_details/{id}/hide", "Hides a guilty or shows it again", crash_forms::hide),
+    form("/crashes/blacklist", "Changes the functions that are never guilty", crash_forms::change_blacklist),
     get("/assets/{name}", "Style sheet, script and icon", pages::asset),
     // Health.
     get("/healthz", "200 while the process is alive", health::alive),

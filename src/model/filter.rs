@@ -14,22 +14,29 @@ pub const MACHINE_ID_CHARS_MAX: usize = 32;
 pub const BUILD_CHARS_MAX: usize = 256;
 /// Most characters of a system name.
 pub const SYSTEM_NAME_CHARS_MAX: usize = 64;
+/// How the parameter `system_name` asks for records without a system, those of format version 1.
+pub const NO_SYSTEM: &str = "\"\"";
+/// Most characters of a platform.
+pub const HOST_TYPE_CHARS_MAX: usize = 250;
 /// Most characters of a regular expression; a longer one is refused before it is compiled.
 pub const PATTERN_CHARS_MAX: usize = 1000;
 
 /// The parameters that choose records, in the order in which a form shows them and a link writes them.
-pub const PARAMETERS: [&str; 13] = [
+pub const PARAMETERS: [&str; 16] = [
     "classification",
     "severity",
     "machine_id",
     "system_name",
     "build",
+    "host_type",
     "data_source",
     "event_id",
     "payload",
     "not_payload",
     "from_date",
     "to_date",
+    "captured_from",
+    "captured_to",
     "created_in_days",
     "created_in_sec",
 ];
@@ -47,6 +54,8 @@ pub struct RecordFilter {
     pub build: Option<String>,
     /// ID of os-release.
     pub system_name: Option<String>,
+    /// Platform, exactly as sent.
+    pub host_type: Option<String>,
     /// True: external records only; false: internal only.
     pub is_external: Option<bool>,
     /// Event id as it was asked for; one that is no event id finds nothing.
@@ -59,6 +68,10 @@ pub struct RecordFilter {
     pub received_from: Option<i64>,
     /// Received before this time.
     pub received_before: Option<i64>,
+    /// Captured at this time or later. A capture time more than a day ahead of the reception counts as the reception.
+    pub captured_from: Option<i64>,
+    /// Captured before this time.
+    pub captured_before: Option<i64>,
 }
 
 /// A parameter that breaks its rule: which one, and what is wrong with it.
@@ -96,13 +109,17 @@ impl RecordFilter {
                 .map(|v| text("machine_id", v, MACHINE_ID_CHARS_MAX))
                 .transpose()?,
             build: value("build").map(|v| text("build", v, BUILD_CHARS_MAX)).transpose()?,
-            system_name: value("system_name")
-                .map(|v| text("system_name", v, SYSTEM_NAME_CHARS_MAX))
-                .transpose()?,
+            system_name: value("system_name").map(system_name).transpose()?,
             is_external: value("data_source").map(data_source).transpose()?,
             event_id: value("event_id").map(|v| text("event_id", v, 32)).transpose()?,
             payload: value("payload").map(|v| pattern("payload", v)).transpose()?,
             not_payload: value("not_payload").map(|v| pattern("not_payload", v)).transpose()?,
+            host_type: value("host_type").map(|v| text("host_type", v, HOST_TYPE_CHARS_MAX)).transpose()?,
+            captured_from: value("captured_from").map(|v| date("captured_from", v)).transpose()?,
+            captured_before: value("captured_to")
+                .map(|v| date("captured_to", v))
+                .transpose()?
+                .map(|at| at + DAY_SECS),
             received_from: value("from_date").map(|v| date("from_date", v)).transpose()?,
             received_before: value("to_date")
                 .map(|v| date("to_date", v))
@@ -185,6 +202,14 @@ fn text(name: &str, value: &str, chars_max: usize) -> Parsed<String> {
     }
 }
 
+/// Two quotes ask for the records without a system: no system's name has quotes.
+fn system_name(value: &str) -> Parsed<String> {
+    match value {
+        NO_SYSTEM => Ok(String::new()),
+        value => text("system_name", value, SYSTEM_NAME_CHARS_MAX),
+    }
+}
+
 fn data_source(value: &str) -> Parsed<bool> {
     match value {
         "external" => Ok(true),
@@ -255,6 +280,9 @@ mod tests {
             ("not_payload", "a{99999}{99999}"),
             ("from_date", "yesterday"),
             ("to_date", "2020-13-01"),
+            ("captured_from", "2020"),
+            ("captured_to", "x"),
+            ("host_type", &long),
             ("created_in_days", "-1"),
             ("created_in_sec", "1.5"),
         ];

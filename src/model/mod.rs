@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Plain types and pure rules that every layer shares. No I/O, no SQL, no HTTP, no HTML.
 
+pub mod build;
+pub mod crash;
 pub mod filter;
+pub mod nearest;
 pub mod pairs;
+pub mod parameters;
 pub mod quarantine;
 pub mod record;
 pub mod time;
 pub mod version;
+pub mod week;

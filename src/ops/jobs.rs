@@ -26,6 +26,12 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const JOBS: &[Job] = &[
     Job { name: "hold the ballast", first_after: MINUTE, every: MINUTE, run: hold_ballast },
     Job { name: "forget old re-send marks", first_after: MINUTE, every: HOUR, run: forget_recent },
+    Job {
+        name: "fold old heartbeats",
+        first_after: MINUTE,
+        every: Duration::from_secs(6 * 3_600),
+        run: fold_heartbeats,
+    },
     Job { name: "tidy the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: tidy },
     Job { name: "check the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: check },
 ];
@@ -39,6 +45,14 @@ fn forget_recent(app: &App) -> Result<()> {
     let forgotten = app.store.delete_recent_records_before(app.clock.now() - RECENT_SECS)?;
     if forgotten > 0 {
         log::debug!("Forgot {forgotten} marks of records older than a day");
+    }
+    Ok(())
+}
+
+fn fold_heartbeats(app: &App) -> Result<()> {
+    let folded = app.store.fold_heartbeats(app.clock.now().div_euclid(DAY_SECS))?;
+    if folded > 0 {
+        log::debug!("Folded {folded} days of heartbeats that no span shows any more");
     }
     Ok(())
 }

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
+pub mod blacklist;
+pub mod builds;
 pub mod collect;
+pub mod crashes;
+pub mod custom;
 pub mod jobs;
+pub mod machine_checks;
+pub mod population;
 pub mod quarantine;
+pub mod recompute;
+pub mod stats;
+pub mod thermal;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -19,9 +28,19 @@ pub struct App {
     pub clock: Clock,
     /// The database.
     pub store: Store,
+    /// Wakes the thread that lets stored crashes follow the blacklist.
+    pub recompute: recompute::Wake,
+    /// The files of the views directory.
+    pub custom_views: custom::CustomViews,
 }
 
 impl App {
+    /// Over an open database.
+    pub fn new(config: Config, clock: Clock, store: Store) -> App {
+        let custom_views = custom::CustomViews::new(config.data_dir.join(&config.views_dir));
+        App { config, clock, store, recompute: recompute::Wake::default(), custom_views }
+    }
+
     /// What the configuration says about posts.
     pub fn ingest_limits(&self) -> Limits<'_> {
         Limits { tids: &self.config.tids, payload_bytes_max: self.config.payload_bytes_max }

@@ -54,7 +54,7 @@ impl BulkLoad {
 
     fn commit(&mut self) -> Result<()> {
         if self.pending > 0 {
-            self.state.dimensions.flush(&self.connection)?;
+            self.state.flush(&self.connection)?;
             recents::end_load(&self.connection)?;
             self.connection.execute_batch("COMMIT")?;
             self.pending = 0;

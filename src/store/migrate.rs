@@ -5,7 +5,10 @@
 //! a file is always of exactly one version.
 
 use crate::error::{Error, Result};
+
+use crate::store::derived::rebuild::rebuild;
 use crate::store::open::{self, SCHEMA_VERSION};
+use crate::store::recompute::mark_followed;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::{Path, PathBuf};
 
@@ -16,10 +19,20 @@ pub struct Migration {
     pub to: i64,
     /// What it runs; the text of `src/store/migrations/000N_what.sql`.
     pub sql: &'static str,
+    /// What SQL cannot do, after it and in the same transaction.
+    pub then: fn(&Connection) -> Result<()>,
 }
 
 /// All steps, ascending; the first leads to version 2.
-pub const MIGRATIONS: &[Migration] = &[];
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { to: 2, sql: include_str!("migrations/0002_derived.sql"), then: derive }];
+
+/// Counts what the records hold of crashes, machine checks and heartbeats.
+fn derive(connection: &Connection) -> Result<()> {
+    rebuild(connection, |id| log::warn!("Upgrading: counted the records up to {id}"))?;
+    // The list was the shipped one all along, so nothing has to follow it any more.
+    mark_followed(connection)
+}
 
 /// Where the copy of a file of `version` is put before the upgrade. Not a `*.db`: muster.db is the only one.
 pub fn copy_path(data_dir: &Path, version: i64) -> PathBuf {
@@ -61,6 +74,7 @@ pub fn run(connection: &mut Connection, migrations: &[Migration], version: i64) 
         connection.execute_batch("PRAGMA foreign_keys = OFF")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step.sql)?;
+        (step.then)(&transaction)?;
         transaction.pragma_update(None, "user_version", step.to)?;
         let broken: Option<String> = {
             let mut check = transaction.prepare("PRAGMA foreign_key_check")?;
@@ -90,8 +104,10 @@ mod tests {
         connection
             .execute_batch("CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (7); PRAGMA user_version = 1")
             .unwrap();
-        let good = Migration { to: 2, sql: "ALTER TABLE a ADD COLUMN y INTEGER DEFAULT 1" };
-        let bad = Migration { to: 3, sql: "UPDATE a SET x = 8; INSERT INTO missing VALUES (1)" };
+        let nothing = |_: &Connection| Ok(());
+        let good = Migration { to: 2, sql: "ALTER TABLE a ADD COLUMN y INTEGER DEFAULT 1", then: nothing };
+        let bad =
+            Migration { to: 3, sql: "UPDATE a SET x = 8; INSERT INTO missing VALUES (1)", then: nothing };
         assert!(run(&mut connection, &[good, bad], 1).is_err());
         assert_eq!(version(&connection), 2);
         let row: (i64, i64) =

@@ -4,21 +4,31 @@
 //! Reading goes through a pool of read-only connections, each reading short. Writing goes through one thread
 //! (`writer`) that puts whatever waits into one transaction.
 
+mod aggregates;
+mod blacklist;
 mod checkpoint;
 mod choices;
+mod custom_query;
+mod crash_details;
+mod crash_list;
+mod derived;
 mod dimensions;
 mod disk;
 mod error;
 mod etag;
 mod gate;
+mod guilty_row;
 mod lock;
+mod machine_checks;
 mod maintenance;
 mod migrate;
 mod open;
 mod payload;
+mod population;
 mod quarantine;
 mod read;
 mod recents;
+mod recompute;
 mod record_filter;
 mod record_insert;
 mod record_list;
@@ -28,12 +38,19 @@ mod writer;
 
 pub mod bulk;
 
+pub use blacklist::{BlacklistChange, BlacklistState};
 pub use checkpoint::WAL_BYTES_THRESHOLD;
 pub use choices::RecordChoices;
+pub use custom_query::{CUSTOM_FUNCTIONS, CustomQuery, CustomReader, EXPORT_VIEWS, QueryFailure};
+pub use crash_details::{BacktracePage, BacktraceQuery, CrashOfRecord, FoldedBacktrace, GuiltyBuild};
+pub use crash_list::{CrashScope, TopGuilties, TopGuilty};
 pub use lock::Lock;
+pub use machine_checks::{MACHINE_CHECK_CLASSES, MachineCheckMachine, MachineChecks};
 pub use open::{Missing, SCHEMA_VERSION, database_path};
+pub use population::BuildPopulation;
 pub use quarantine::QuarantineBounds;
 pub use read::READ_MOST;
+pub use recompute::{GuiltyMove, RecomputeProgress};
 pub use record_insert::Stored;
 pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
@@ -74,6 +91,7 @@ pub struct Store {
     is_stopping: Arc<AtomicBool>,
     gate: Arc<Gate>,
     payload_searches: Turns,
+    custom: CustomReader,
 }
 
 impl Store {
@@ -90,6 +108,7 @@ impl Store {
         let writer = Writer::start(path.clone(), options.clock.clone(), reserve, Arc::clone(&gate))?;
         let readers = open::open_readers(&path, options.readers)?;
         let store = Store {
+            custom: CustomReader::of_file(&path),
             path,
             readers,
             writer,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a payload is kept: short ones as text, long ones deflated. Also the `regexp` function over both.
+//! How a payload is kept: short ones as text, long ones deflated. Also the functions of SQL over both.
 
 use crate::error::{Error, Result};
 use crate::model::filter::payload_regex;
@@ -14,6 +14,9 @@ use std::io::Read;
 /// Payloads up to this many bytes are stored as they are: a regular expression over a million of them takes 0.18 s,
 /// over deflated ones 7 s (measured).
 const PLAIN_BYTES_MAX: usize = 4096;
+
+/// How much of a deflated payload SQL gets to see: more than a connection of custom views takes would be an error.
+const TEXT_BYTES_MAX: u64 = 990_000;
 
 /// A payload as the database holds it.
 #[derive(Debug)]
@@ -93,10 +96,22 @@ fn damaged(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error 
     Error::new(crate::error::Kind::Corrupt, "A stored payload is damaged; run a check").because(error)
 }
 
-/// Gives a connection `payload_matches(pattern, payload)`: 1 where the expression matches, in linear time.
+/// Gives a connection `payload_matches(pattern, payload)`: 1 where the expression matches, in linear time; and
+/// `payload_text(payload)`: the stored payload as text, at most its first [`TEXT_BYTES_MAX`] bytes.
 pub fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("payload_text", 1, flags, payload_text)?;
     connection.create_scalar_function("payload_matches", 2, flags, payload_matches)
+}
+
+fn payload_text(context: &Context<'_>) -> rusqlite::Result<Option<String>> {
+    match context.get_raw(0) {
+        ValueRef::Null => Ok(None),
+        value => match text_of(value, TEXT_BYTES_MAX) {
+            Ok(text) => Ok(Some(text.into_owned())),
+            Err(error) => Err(rusqlite::Error::UserFunctionError(Box::new(error))),
+        },
+    }
 }
 
 fn payload_matches(context: &Context<'_>) -> rusqlite::Result<Value> {

@@ -96,6 +96,11 @@ fn counted(connection: &Connection, filter: &RecordFilter) -> Result<Vec<(&'stat
         let name = if is_external { "records__id_external" } else { NO_INDEX };
         ways.push((name, count(connection, sql, &[Value::Integer(i64::from(is_external))])?));
     }
+    if let Some(host_type) = &filter.host_type {
+        let sql = "SELECT sum(records) FROM profiles WHERE host_type = ?1";
+        // Without an index of its own: a record's profile is one of hundreds, each a page to write.
+        ways.push((NO_INDEX, count(connection, sql, &[Value::Text(host_type.clone())])?));
+    }
     if filter.build.is_some() || filter.system_name.is_some() {
         let (condition, values) = build_condition(filter);
         let sql = format!("SELECT sum(records) FROM builds WHERE {condition}");
@@ -180,6 +185,19 @@ impl Conditions {
         }
         if let Some(before) = filter.received_before {
             all.add("r.received_at < ?".into(), vec![Value::Integer(before)]);
+        }
+        let captured_at = "iif(r.captured_at > r.received_at + 86400, r.received_at, r.captured_at)";
+        if let Some(from) = filter.captured_from {
+            all.add(format!("{captured_at} >= ?"), vec![Value::Integer(from)]);
+        }
+        if let Some(before) = filter.captured_before {
+            all.add(format!("{captured_at} < ?"), vec![Value::Integer(before)]);
+        }
+        if let Some(host_type) = &filter.host_type {
+            all.add(
+                "r.profile_id IN (SELECT id FROM profiles WHERE host_type = ?)".into(),
+                vec![Value::Text(host_type.clone())],
+            );
         }
         if let Some(pattern) = &filter.payload {
             all.add("payload_matches(?, p.payload)".into(), vec![Value::Text(pattern.clone())]);

@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::model::record::{NewRecord, parse_hex_16};
+use crate::store::derived::{Derived, DerivedState, Facts};
 use crate::store::dimensions::{Dimensions, KEY_SEPARATOR, RecordKeys};
 use crate::store::payload::{self, StoredPayload};
 use crate::store::recents::{Recents, digest};
@@ -13,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension};
 const STEP_BACK_SECS_MAX: i64 = 120;
 
 /// A machine id as the database holds it: half the bytes for the ids that the client makes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StoredMachineId {
     /// 32 lower-case hexadecimal digits.
     Hex([u8; 16]),
@@ -27,6 +28,26 @@ impl StoredMachineId {
         match parse_hex_16(text) {
             Some(bytes) => StoredMachineId::Hex(bytes),
             None => StoredMachineId::Text(text.to_owned()),
+        }
+    }
+
+    /// What a column holds.
+    pub fn from_value(value: ValueRef<'_>) -> StoredMachineId {
+        match value {
+            ValueRef::Blob(bytes) => match bytes.try_into() {
+                Ok(bytes) => StoredMachineId::Hex(bytes),
+                Err(_) => StoredMachineId::Text(crate::model::record::hex(bytes)),
+            },
+            ValueRef::Text(bytes) => StoredMachineId::Text(String::from_utf8_lossy(bytes).into_owned()),
+            _ => StoredMachineId::Text(String::new()),
+        }
+    }
+
+    /// As it was sent.
+    pub fn text(&self) -> String {
+        match self {
+            StoredMachineId::Hex(bytes) => crate::model::record::hex(bytes),
+            StoredMachineId::Text(text) => text.clone(),
         }
     }
 }
@@ -53,6 +74,7 @@ pub struct PreparedRecord {
     payload: StoredPayload,
     keys: RecordKeys,
     digest: Option<i64>,
+    derived: Derived,
 }
 
 impl PreparedRecord {
@@ -61,6 +83,7 @@ impl PreparedRecord {
         let digest = record.event_id.map(|event_id| {
             digest(&record.machine_id, &record.classification, &record.payload, event_id, record.captured_at)
         });
+        let derived = Derived::of(&record.classification, &record.payload);
         let system_name = record.system_name.as_deref().unwrap_or("");
         let profile = [
             record.host_type.as_str(),
@@ -86,6 +109,7 @@ impl PreparedRecord {
             },
             payload: StoredPayload::encode(record.payload)?,
             digest,
+            derived,
         })
     }
 
@@ -111,10 +135,20 @@ pub struct Stored {
 pub struct InsertState {
     /// Ids and counts of the repeating strings.
     pub dimensions: Dimensions,
+    /// Crashes, machine checks, heartbeats.
+    pub derived: DerivedState,
     /// `received_at` of the newest row; none where it must be looked up.
     pub last_received_at: Option<i64>,
     /// What a record sent again is known by; none in a load, whose records are not.
     pub recents: Option<Recents>,
+}
+
+impl InsertState {
+    /// Writes the counts that were noted; to be called before the commit.
+    pub fn flush(&mut self, connection: &Connection) -> Result<()> {
+        self.dimensions.flush(connection)?;
+        self.derived.flush(connection)
+    }
 }
 
 /// Stores one record inside the open transaction. `received_at` is the time of the clock now.
@@ -165,6 +199,15 @@ pub fn insert_record(
     }
     state.last_received_at = Some(received_at);
     state.dimensions.count(ids, record.severity, record.is_external);
+    let facts = Facts {
+        record_id: id,
+        received_at,
+        captured_at: record.captured_at,
+        ids,
+        is_external: record.is_external,
+        machine_id: &record.machine_id,
+    };
+    state.derived.add(connection, &facts, &record.derived)?;
     Ok(Stored { id, received_at, is_new: true })
 }
 

@@ -296,7 +296,7 @@ fn run_batch(
             }
         });
     }
-    write.state.dimensions.flush(connection)?;
+    write.state.flush(connection)?;
     if let Some(recents) = &mut write.state.recents {
         recents.flush(connection, false)?;
     }

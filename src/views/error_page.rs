@@ -26,7 +26,7 @@ pub fn render(failure: &Failure) -> Page {
             p.muted { "Request " code { (text::visible(failure.request_id)) } }
         }
     };
-    Page { title: word.to_owned(), status: failure.status, markup }
+    Page { status: failure.status, ..Page::ok(word, markup) }
 }
 
 fn word(status: u16) -> &'static str {

@@ -10,6 +10,16 @@ pub struct Frame<'a> {
     pub path: &'a str,
     /// All records stored; none where it is not known.
     pub n_records: Option<i64>,
+    /// What stands in the bar after the built-in views.
+    pub tabs: &'a [Tab],
+}
+
+/// A custom view in the bar across the top.
+pub struct Tab {
+    /// Where it is.
+    pub path: String,
+    /// What it is called; its author may have written anything.
+    pub title: String,
 }
 
 /// The whole document.
@@ -22,6 +32,7 @@ pub fn render(frame: &Frame, page: &Page) -> Markup {
                 title { (page.title) " · muster" }
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
+                @if let Some(secs) = page.refresh_secs { meta http-equiv="refresh" content=(secs); }
                 link rel="icon" type="image/svg+xml" href=(assets::url("favicon.svg"));
                 link rel="stylesheet" href=(assets::url("style.css"));
                 script defer src=(assets::url("app.js")) {}
@@ -56,6 +67,13 @@ fn bar(frame: &Frame) -> Markup {
                             a href=(view.path) title=(view.help)
                                 aria-current=[is_within(frame.path, view.path).then_some("page")] {
                                 (view.title)
+                            }
+                        }
+                    }
+                    @for tab in frame.tabs {
+                        li {
+                            a href=(tab.path) aria-current=[is_within(frame.path, &tab.path).then_some("page")] {
+                                bdi { (text::start(&tab.title, 30)) }
                             }
                         }
                     }

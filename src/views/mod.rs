@@ -9,14 +9,24 @@
 //! hands over an [`Asked`], and sends what [`document`] makes of the [`Page`].
 
 pub mod assets;
+pub mod backtrace;
+pub mod builds;
+pub mod chart;
+pub mod crashes;
+pub mod custom;
 pub mod error_page;
 pub mod layout;
 pub mod links;
+pub mod mce;
 pub mod parts;
+pub mod population;
 pub mod quarantine;
 pub mod record;
 pub mod records;
+pub mod stats;
+pub mod switch;
 pub mod text;
+pub mod thermal;
 
 use crate::error::{Error, Result};
 use crate::model::pairs::Pairs;
@@ -24,7 +34,24 @@ use crate::ops::App;
 use maud::Markup;
 
 /// Every view, in the order of the navigation.
-pub const VIEWS: &[&View] = &[&records::VIEW, &record::VIEW, &quarantine::VIEW];
+pub const VIEWS: &[&View] = &[
+    &records::VIEW,
+    &record::VIEW,
+    &quarantine::VIEW,
+    &builds::VIEW,
+    &stats::VIEW,
+    &crashes::VIEW,
+    &crashes::OVERALL,
+    &crashes::BUILD,
+    &crashes::DETAILS,
+    &crashes::BACKTRACES,
+    &crashes::BLACKLIST,
+    &crashes::PREVIEW,
+    &mce::VIEW,
+    &thermal::VIEW,
+    &population::VIEW,
+    &custom::VIEW,
+];
 
 /// A page that a GET shows.
 pub struct View {
@@ -79,12 +106,14 @@ pub struct Page {
     pub status: u16,
     /// What stands between header and footer.
     pub markup: Markup,
+    /// After so many seconds the browser loads the page again: while something goes on that it shows.
+    pub refresh_secs: Option<u32>,
 }
 
 impl Page {
     /// A page that answers 200.
     pub fn ok(title: impl Into<String>, markup: Markup) -> Page {
-        Page { title: title.into(), status: 200, markup }
+        Page { title: title.into(), status: 200, markup, refresh_secs: None }
     }
 }
 
@@ -105,11 +134,12 @@ pub fn find(path: &str) -> Option<(&'static View, Vec<String>)> {
 pub fn document(app: &App, path: &str, page: &Page) -> String {
     // The page itself did what it could; a missing number in its footer is no reason to fail it.
     let n_records = app.store.count_records().ok();
-    layout::render(&layout::Frame { path, n_records }, page).into_string()
+    let tabs = custom::tabs(app);
+    layout::render(&layout::Frame { path, n_records, tabs: &tabs }, page).into_string()
 }
 
 /// The whole HTML document that says what went wrong, without asking the store.
 pub fn error_document(path: &str, failure: &error_page::Failure) -> String {
-    let frame = layout::Frame { path, n_records: None };
+    let frame = layout::Frame { path, n_records: None, tabs: &[] };
     layout::render(&frame, &error_page::render(failure)).into_string()
 }

@@ -146,7 +146,7 @@ pub fn render_entry(post: &Quarantined, viewer: &Viewer, correction: &Correction
             (payload_text("request", &request_text(post)))
         }
     };
-    Page { title, status: if correction.error.is_some() { 400 } else { 200 }, markup }
+    Page { status: if correction.error.is_some() { 400 } else { 200 }, ..Page::ok(title, markup) }
 }
 
 /// Head and body in one text; bytes that are not UTF-8 are read as Latin-1, as ingest does.

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One record, whole: `/records/ID`.
 
+mod crash;
+
+pub use crash::Crash;
+
 use crate::error::{Error, Result};
 use crate::model::record::Record;
-use crate::ops::App;
+use crate::ops::{App, crashes};
 use crate::views::parts::{definition, heading, severity, time_exact};
 use crate::views::records::{link, source};
 use crate::views::{Asked, Page, View, text};
@@ -31,18 +35,26 @@ pub struct Data {
     pub newer_id: Option<i64>,
     /// The record stored next before it.
     pub older_id: Option<i64>,
+    /// Its crash; none where its class has no backtrace.
+    pub crash: Option<Crash>,
 }
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
-    Ok(render(&load(app, asked.id()?)?))
+    Ok(render(&load(app, asked)?))
 }
 
-/// The record and its neighbours; NotFound where there is no such record.
-pub fn load(app: &App, id: i64) -> Result<Data> {
+/// The record, its neighbours and its crash; NotFound where there is no such record.
+pub fn load(app: &App, asked: &Asked) -> Result<Data> {
+    let id = asked.id()?;
     let record =
         app.store.find_record(id)?.ok_or_else(|| Error::not_found(format!("There is no record {id}")))?;
     let (older_id, newer_id) = app.store.neighbours_of_record(id)?;
-    Ok(Data { now: app.clock.now(), record, newer_id, older_id })
+    let crash = crashes::facts_of(app, &record)?.map(|facts| Crash {
+        facts,
+        is_local: asked.viewer.is_local,
+        ticked: crash::ticked(asked.query),
+    });
+    Ok(Data { now: app.clock.now(), record, newer_id, older_id, crash })
 }
 
 /// The page.
@@ -53,6 +65,8 @@ pub fn render(data: &Data) -> Page {
         (severity(content.severity)) " "
         strong { bdi { (text::visible(&content.classification)) } }
     };
+    let crash = data.crash.as_ref().map(|crash| crash::render(data.record.id, &content.payload, crash));
+    let (crash, guilty_line) = crash.map_or((None, None), |(markup, line)| (Some(markup), line));
     let markup = html! {
         (heading(&title, about, neighbours(data)))
         div.facts {
@@ -60,7 +74,8 @@ pub fn render(data: &Data) -> Page {
             (facts_of_system(data))
             (facts_of_machine(data))
         }
-        (payload(&data.record))
+        @if let Some(crash) = crash { (crash) }
+        (payload(&data.record, guilty_line))
     };
     Page::ok(title, markup)
 }
@@ -173,6 +188,11 @@ fn build(system_name: Option<&str>, build: &str) -> Markup {
     }
 }
 
+/// The platform; an empty one cannot be asked for.
+fn host(host_type: &str) -> Markup {
+    if host_type.is_empty() { given(Some(host_type)) } else { shared("host_type", host_type) }
+}
+
 fn facts_of_machine(data: &Data) -> Markup {
     let content = &data.record.content;
     html! {
@@ -180,7 +200,7 @@ fn facts_of_machine(data: &Data) -> Markup {
             h2 { "Machine" }
             dl {
                 (definition("Machine id", html! { code { (shared("machine_id", &content.machine_id)) } }))
-                (definition("Host", given(Some(&content.host_type))))
+                (definition("Host", host(&content.host_type)))
                 (definition("Board", given(content.board_name.as_deref())))
                 (definition("CPU", given(content.cpu_model.as_deref())))
                 (definition("BIOS", given(content.bios_version.as_deref())))
@@ -189,8 +209,9 @@ fn facts_of_machine(data: &Data) -> Markup {
     }
 }
 
-/// The payload as it was sent, what cannot be seen made visible. The script adds a copy button to the heading.
-fn payload(record: &Record) -> Markup {
+/// The payload as it was sent, what cannot be seen made visible. The script adds a copy button to the
+/// heading.
+fn payload(record: &Record, guilty_line: Option<usize>) -> Markup {
     let payload = &record.content.payload;
     let bytes = i64::try_from(payload.len()).unwrap_or(i64::MAX);
     html! {
@@ -208,7 +229,7 @@ fn payload(record: &Record) -> Markup {
             @if payload.is_empty() {
                 p.muted { "The payload is empty." }
             } @else {
-                (payload_text("payload", payload))
+                (marked_text("payload", payload, guilty_line))
             }
         }
     }
@@ -216,12 +237,64 @@ fn payload(record: &Record) -> Markup {
 
 /// A text from outside in a box of its own, lines kept, what cannot be seen made visible and marked.
 pub fn payload_text(id: &str, text: &str) -> Markup {
+    marked_text(id, text, None)
+}
+
+/// The same with one line marked, by its index.
+fn marked_text(id: &str, text: &str, line: Option<usize>) -> Markup {
+    let (before, marked, after) = around_line(text, line);
     html! {
         // HTML drops a line end right after the tag: this one, not the text's own.
         pre #(id) tabindex="0" { "\n"
-            @for (is_sign, run) in text::runs(text) {
-                @if is_sign { span.sign { (run) } } @else { (run) }
-            }
+            (signs(before))
+            @if !marked.is_empty() { mark.guilty { (signs(marked)) } }
+            (signs(after))
+        }
+    }
+}
+
+/// Signs that are marked one by one; in a text with more, they are only made visible, or the page would grow
+/// too large.
+const SIGNS_MAX: usize = 5_000;
+
+fn signs(text: &str) -> Markup {
+    let runs = text::runs(text);
+    let is_marked = runs.len() <= SIGNS_MAX;
+    html! {
+        @for (is_sign, run) in runs {
+            @if is_sign && is_marked { span.sign { (run) } } @else { (run) }
+        }
+    }
+}
+
+/// What stands before a line, the line without its end, and what comes after. Without such a line all is
+/// before.
+fn around_line(text: &str, line: Option<usize>) -> (&str, &str, &str) {
+    let Some(line) = line else { return (text, "", "") };
+    let mut lines = text.split_inclusive('\n');
+    let start: usize = lines.by_ref().take(line).map(str::len).sum();
+    let marked = lines.next().unwrap_or("");
+    let end = start + marked.trim_end_matches(['\r', '\n']).len();
+    (&text[..start], &text[start..end], &text[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_out_of_its_text() {
+        let text = "a\r\nbé\n\nc";
+        let cases = [
+            (None, (text, "", "")),
+            (Some(0), ("", "a", "\r\nbé\n\nc")),
+            (Some(1), ("a\r\n", "bé", "\n\nc")),
+            (Some(2), ("a\r\nbé\n", "", "\nc")),
+            (Some(3), ("a\r\nbé\n\n", "c", "")),
+            (Some(9), (text, "", "")),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(around_line(text, line), expected, "{line:?}");
         }
     }
 }

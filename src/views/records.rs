@@ -166,7 +166,7 @@ pub fn render(data: &Data) -> Page {
             (pager(data))
         }
     };
-    Page { title: "Records".to_owned(), status: if data.error.is_some() { 400 } else { 200 }, markup }
+    Page { status: if data.error.is_some() { 400 } else { 200 }, ..Page::ok("Records", markup) }
 }
 
 fn about(data: &Data) -> Markup {

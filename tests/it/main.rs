@@ -6,7 +6,9 @@
 mod browser;
 mod cli;
 mod collector;
+mod crashes;
 mod demo;
+mod derived;
 mod disk;
 mod docs;
 mod hostile;

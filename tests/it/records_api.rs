@@ -18,6 +18,14 @@ fn filled() -> Server {
             Some(if n <= 6 { "machine one" } else { "00000000000000000000000000000002" }),
         );
         fields = with(fields, "build", Some(if n % 3 == 0 { "100" } else { "90" }));
+        // Captured some days apart; the last one by a clock that is far ahead.
+        if n == 7 || n == 8 {
+            fields = with(fields, "creation_timestamp", Some(if n == 7 { "1577880000" } else { "1580558400" }));
+            fields = with(fields, "host_type", Some("ACME|Anvil & Co|1"));
+        }
+        if n == 12 {
+            fields = with(fields, "creation_timestamp", Some("253402300799"));
+        }
         if n == 5 {
             fields.push(("X-CLR-External".into(), "true".into()));
         }
@@ -54,6 +62,7 @@ fn every_filter_finds_exactly_its_records_newest_first() {
         ("build=100", &[12, 9, 6, 3]),
         ("build=100&system_name=clear-linux-os", &[12, 9, 6, 3]),
         ("system_name=debian", &[]),
+        ("system_name=%22%22", &[]),
         ("data_source=external", &[5]),
         ("data_source=internal&limit=2", &[12, 11]),
         ("event_id=0000000000000000000000000000000b", &[11]),
@@ -65,6 +74,12 @@ fn every_filter_finds_exactly_its_records_newest_first() {
         ("from_date=2020-01-01&to_date=2020-12-31", &[]),
         ("from_date=2020-01-01&limit=2", &[12, 11]),
         ("to_date=2020-01-01", &[]),
+        ("captured_from=2020-01-01&captured_to=2020-01-01", &[7]),
+        ("captured_to=2020-02-01", &[8, 7]),
+        ("captured_to=2020-01-31&host_type=ACME%7CAnvil%20%26%20Co%7C1", &[7]),
+        ("captured_from=2030-01-01", &[]),
+        ("captured_from=2021-01-01&limit=2", &[12, 11]),
+        ("host_type=ACME", &[]),
     ];
     for (query, expected) in cases {
         assert_eq!(ids(&server.get(&format!("/api/records?{query}"))), *expected, "{query}");

@@ -11,9 +11,9 @@ use rusqlite::Connection;
 use std::path::Path;
 use std::time::Duration;
 
-const NOW: i64 = 1_795_000_000;
+pub const NOW: i64 = 1_795_000_000;
 
-fn options(data_dir: &Path, clock: &Clock) -> StoreOptions {
+pub fn options(data_dir: &Path, clock: &Clock) -> StoreOptions {
     StoreOptions {
         data_dir: data_dir.to_owned(),
         missing: Missing::Create,
@@ -23,7 +23,7 @@ fn options(data_dir: &Path, clock: &Clock) -> StoreOptions {
     }
 }
 
-fn record(number: u64) -> NewRecord {
+pub fn record(number: u64) -> NewRecord {
     NewRecord {
         record_format_version: 4,
         classification: format!("org.clearlinux/class/{}", number % 3),
@@ -56,7 +56,7 @@ fn query(filter: RecordFilter, rows_max: usize) -> RecordQuery {
     }
 }
 
-fn database(data_dir: &Path) -> Connection {
+pub fn database(data_dir: &Path) -> Connection {
     Connection::open(muster::store::database_path(data_dir)).unwrap()
 }
 

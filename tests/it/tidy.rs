@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "clock", "logging", "systemd"],
     &["model"],
     &["config"],
-    &["ingest"],
+    &["ingest", "guilty", "custom"],
     &["store"],
     &["ops"],
     &["views"],
@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Who alone may use a library, or a word of SQL.
 const ONLY: &[(&str, &[&str])] = &[
+    ("rustc_demangle", &["guilty"]),
     ("rusqlite", &["store"]),
     ("r2d2", &["store"]),
     ("maud", &["views"]),
@@ -29,7 +30,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("argh", &["cli"]),
     ("ureq", &["client"]),
     ("sd_notify", &["systemd"]),
-    ("toml", &["config"]),
+    ("toml", &["config", "custom"]),
 ];
 
 /// No source file is longer.

@@ -53,7 +53,7 @@ const fn field_of(name: &'static str, label: &'static str, control: Control, is_
 }
 
 /// The fields of the form in their order: one for each parameter of the filter.
-pub const FIELDS: [Field; 13] = [
+pub const FIELDS: [Field; 16] = [
     field_of("classification", "Classification", Control::Classification, true),
     field_of("severity", "Severity", Control::Severity, true),
     field_of("system_name", "OS", Control::System, true),
@@ -63,8 +63,11 @@ pub const FIELDS: [Field; 13] = [
     field_of("not_payload", "Payload does not match", Control::Pattern, false),
     field_of("event_id", "Event id", Control::Text, false),
     field_of("data_source", "Source", Control::Source, false),
+    field_of("host_type", "Platform", Control::Text, false),
     field_of("from_date", "Received from", Control::Date, false),
     field_of("to_date", "Received to", Control::Date, false),
+    field_of("captured_from", "Captured from", Control::Date, false),
+    field_of("captured_to", "Captured to", Control::Date, false),
     field_of("created_in_days", "In the past … days", Control::Count, false),
     field_of("created_in_sec", "In the past … seconds", Control::Count, false),
 ];

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The pages in a real browser against the real server.
 
+mod aggregates;
+mod crashes;
+mod custom;
 mod driver;
+mod fleet;
 
 use crate::support::{Server, record_fields, with};
 use driver::Browser;

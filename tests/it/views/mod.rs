@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The views render what outsiders send without being broken by it. No database, no server: data in, HTML out.
 
-mod html;
+mod charts;
+pub mod html;
 
 use html::{Element, read, read_document};
 use muster::model::filter::ParameterError;
@@ -72,7 +73,7 @@ fn list(text: &str, n_rows: i64) -> records::Data {
 }
 
 fn document(page: &Page) -> Vec<Element> {
-    let frame = layout::Frame { path: "/records", n_records: Some(1_234_567) };
+    let frame = layout::Frame { path: "/records", n_records: Some(1_234_567), tabs: &[] };
     read_document(&layout::render(&frame, page).into_string())
 }
 
@@ -105,7 +106,7 @@ fn hostile_text_never_breaks_a_page() {
         document(&records::render(&data));
         data.error = Some(ParameterError { parameter: text.into(), message: text.into() });
         document(&records::render(&data));
-        let one = record::Data { now: NOW, record: record(1, text), newer_id: Some(2), older_id: None };
+        let one = record::Data { now: NOW, record: record(1, text), newer_id: Some(2), older_id: None, crash: None };
         document(&record::render(&one));
         let posts = quarantine::Data { now: NOW, posts: vec![post(text)], next_below_id: Some(3) };
         document(&quarantine::render(&posts));
@@ -125,7 +126,7 @@ fn hostile_text_never_breaks_a_page() {
 #[test]
 fn nothing_that_cannot_be_seen_reaches_a_page() {
     for text in HOSTILE {
-        let one = record::Data { now: NOW, record: record(1, text), newer_id: None, older_id: None };
+        let one = record::Data { now: NOW, record: record(1, text), newer_id: None, older_id: None, crash: None };
         let page =
             record::render(&one).markup.into_string() + &records::render(&list(text, 1)).markup.into_string();
         let is_hidden =
@@ -144,7 +145,7 @@ fn nothing_that_cannot_be_seen_reaches_a_page() {
 
 #[test]
 fn a_payload_is_shown_line_by_line_with_its_first_empty_line() {
-    let one = record::Data { now: NOW, record: record(1, "a\0b\tc"), newer_id: None, older_id: None };
+    let one = record::Data { now: NOW, record: record(1, "a\0b\tc"), newer_id: None, older_id: None, crash: None };
     let elements = document(&record::render(&one));
     let pre = elements.iter().find(|e| e.name == "pre").unwrap();
     // The first line end is the one that HTML drops.
@@ -263,7 +264,7 @@ fn a_record_links_to_those_that_share_a_value() {
     one.content.classification = "org.clearlinux/crash/clr".into();
     one.content.system_name = Some("clear-linux-os".into());
     one.content.build = "41890".into();
-    let data = record::Data { now: NOW, record: one, newer_id: Some(6), older_id: Some(4) };
+    let data = record::Data { now: NOW, record: one, newer_id: Some(6), older_id: Some(4), crash: None };
     let elements = document(&record::render(&data));
     for link in [
         "/records?classification=org.clearlinux/*",

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Crashes as they are stored: which backtrace, whose guilt, and the counts of both.
+//!
+//! Crashes whose crashing threads have the same frames share a row of `backtraces`; the guilty belongs to that row, so a
+//! changed blacklist moves whole backtraces. Its `functions` are what the choice of the guilty depends on: each
+//! function once, in the order in which it comes first, and the bottom one at the end once more where it came before.
+
+use crate::error::{Error, Result};
+use crate::guilty::blacklist::Blacklist;
+use crate::guilty::select::guilty_frame;
+use crate::guilty::trace::{Trace, function_name};
+use crate::model::crash::CrashKind;
+use crate::store::blacklist::load_blacklist;
+use crate::store::derived::{Facts, day_of};
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+
+/// Different functions of a backtrace that are kept; a real one has a few dozen.
+const FUNCTIONS_MAX: usize = 1_024;
+/// Backtraces that the writer remembers.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// A function as a payload names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SeenFunction {
+    /// As sent.
+    pub function: String,
+    /// Module, perhaps empty.
+    pub module: String,
+}
+
+impl SeenFunction {
+    fn name(&self) -> &str {
+        function_name(&self.function)
+    }
+}
+
+/// What a payload's crashing thread gives.
+#[derive(Clone, Debug)]
+pub struct PreparedTrace {
+    kind: CrashKind,
+    digest: i64,
+    functions: Vec<SeenFunction>,
+}
+
+impl PreparedTrace {
+    /// Reads a payload.
+    pub fn of(kind: CrashKind, payload: &str) -> PreparedTrace {
+        let trace = Trace::parse(payload);
+        let mut hash = Sha256::new();
+        hash.update(kind.number().to_le_bytes());
+        let mut seen = HashSet::new();
+        let mut functions = Vec::new();
+        let frames = trace.crashing();
+        for (index, frame) in frames.iter().enumerate() {
+            for part in [frame.function, frame.module, frame.source.unwrap_or("")] {
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+            let is_new =
+                seen.len() < FUNCTIONS_MAX && seen.insert((function_name(frame.function), frame.module));
+            if is_new || index + 1 == frames.len() {
+                functions.push(SeenFunction {
+                    function: frame.function.to_owned(),
+                    module: frame.module.to_owned(),
+                });
+            }
+        }
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash.finalize()[..8]);
+        PreparedTrace { kind, digest: i64::from_le_bytes(first), functions }
+    }
+}
+
+/// The ids of a backtrace's functions as one value.
+pub fn encode_functions(ids: &[i64]) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(ids.len() * 4);
+    for id in ids {
+        let id = u32::try_from(*id).map_err(|_| Error::internal("There are too many different functions"))?;
+        bytes.extend(id.to_le_bytes());
+    }
+    Ok(bytes)
+}
+
+/// The ids in the value of a backtrace's functions.
+pub fn decode_functions(bytes: &[u8]) -> impl Iterator<Item = i64> + '_ {
+    bytes.chunks_exact(4).map(|id| i64::from(u32::from_le_bytes([id[0], id[1], id[2], id[3]])))
+}
+
+/// A backtrace that is stored.
+#[derive(Clone, Copy, Debug)]
+struct KnownBacktrace {
+    id: i64,
+    guilty_id: Option<i64>,
+}
+
+/// Crashes of one day, or of all where the day is left out: kind, day, guilty (0: none), build.
+type DayKey = (i64, i64, i64, i64);
+
+/// What a writer knows of crashes, and the counts of the open transaction.
+#[derive(Debug, Default)]
+pub struct Crashes {
+    blacklist: Option<Blacklist>,
+    known: HashMap<i64, KnownBacktrace>,
+    days: HashMap<DayKey, i64>,
+    /// By backtrace: crashes added, and the newest of them.
+    backtraces: HashMap<i64, (i64, i64)>,
+}
+
+impl Crashes {
+    /// Forgets the blacklist and the guilties: one of them was changed.
+    pub fn forget(&mut self) {
+        self.blacklist = None;
+        self.known.clear();
+    }
+
+    /// Notes a crash.
+    pub fn add(&mut self, connection: &Connection, facts: &Facts<'_>, trace: &PreparedTrace) -> Result<()> {
+        let backtrace = self.backtrace(connection, trace)?;
+        let day = day_of(facts.received_at);
+        connection
+            .prepare_cached(
+                "INSERT INTO crashes (record_id, backtrace_id, build_id, received_day, machine_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(rusqlite::params![
+                facts.record_id,
+                backtrace.id,
+                facts.ids.build,
+                day,
+                facts.machine_id
+            ])?;
+        let guilty = backtrace.guilty_id.unwrap_or(0);
+        *self.days.entry((trace.kind.number(), day, guilty, facts.ids.build)).or_default() += 1;
+        let added = self.backtraces.entry(backtrace.id).or_default();
+        *added = (added.0 + 1, facts.record_id);
+        Ok(())
+    }
+
+    fn backtrace(&mut self, connection: &Connection, trace: &PreparedTrace) -> Result<KnownBacktrace> {
+        if let Some(known) = self.known.get(&trace.digest) {
+            return Ok(*known);
+        }
+        let found = connection
+            .prepare_cached("SELECT id, guilty_id FROM backtraces WHERE digest = ?1")?
+            .query_row([trace.digest], |row| Ok(KnownBacktrace { id: row.get(0)?, guilty_id: row.get(1)? }))
+            .optional()?;
+        let backtrace = match found {
+            Some(found) => found,
+            None => self.insert_backtrace(connection, trace)?,
+        };
+        if self.known.len() >= REMEMBERED_MAX {
+            self.known.clear();
+        }
+        self.known.insert(trace.digest, backtrace);
+        Ok(backtrace)
+    }
+
+    fn insert_backtrace(&mut self, connection: &Connection, trace: &PreparedTrace) -> Result<KnownBacktrace> {
+        let ids = trace
+            .functions
+            .iter()
+            .map(|function| function_id(connection, function))
+            .collect::<Result<Vec<i64>>>()?;
+        for id in ids.iter().collect::<HashSet<_>>() {
+            connection
+                .prepare_cached("UPDATE functions SET backtraces = backtraces + 1 WHERE id = ?1")?
+                .execute([id])?;
+        }
+        let blacklist = match self.blacklist.take() {
+            Some(blacklist) => blacklist,
+            None => load_blacklist(connection)?.effective(),
+        };
+        let frames = trace.functions.iter().map(|seen| (seen.name(), seen.module.as_str()));
+        let guilty_id = guilty_frame(frames, &blacklist).map(|index| ids[index]);
+        self.blacklist = Some(blacklist);
+        connection
+            .prepare_cached(
+                "INSERT INTO backtraces (digest, kind, functions, guilty_id) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(rusqlite::params![
+                trace.digest,
+                trace.kind.number(),
+                encode_functions(&ids)?,
+                guilty_id
+            ])?;
+        Ok(KnownBacktrace { id: connection.last_insert_rowid(), guilty_id })
+    }
+
+    /// Moves the crashes of a backtrace to another guilty.
+    pub fn move_backtrace(
+        &mut self,
+        connection: &Connection,
+        backtrace_id: i64,
+        from: Option<i64>,
+        to: Option<i64>,
+    ) -> Result<()> {
+        let mut statement = connection.prepare_cached(
+            "SELECT b.kind, c.received_day, c.build_id FROM backtraces b
+             CROSS JOIN crashes c ON c.backtrace_id = b.id WHERE b.id = ?1",
+        )?;
+        let mut rows = statement.query([backtrace_id])?;
+        while let Some(row) = rows.next()? {
+            let (kind, day, build) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            *self.days.entry((kind, day, from.unwrap_or(0), build)).or_default() -= 1;
+            *self.days.entry((kind, day, to.unwrap_or(0), build)).or_default() += 1;
+        }
+        connection
+            .prepare_cached("UPDATE backtraces SET guilty_id = ?2 WHERE id = ?1")?
+            .execute(rusqlite::params![backtrace_id, to])?;
+        Ok(())
+    }
+
+    /// Writes the noted counts.
+    pub fn flush(&mut self, connection: &Connection) -> Result<()> {
+        let mut totals = HashMap::<(i64, i64, i64), i64>::new();
+        for ((kind, day, guilty, build), crashes) in self.days.drain().filter(|(_, crashes)| *crashes != 0) {
+            add_to_day(connection, (kind, day, guilty, build), crashes)?;
+            *totals.entry((kind, guilty, build)).or_default() += crashes;
+        }
+        for (key, crashes) in totals.into_iter().filter(|(_, crashes)| *crashes != 0) {
+            add_to_total(connection, key, crashes)?;
+        }
+        for (backtrace, (crashes, newest)) in self.backtraces.drain() {
+            connection
+                .prepare_cached(
+                    "UPDATE backtraces SET crashes = crashes + ?2, newest_record_id = max(newest_record_id, ?3)
+                     WHERE id = ?1",
+                )?
+                .execute([backtrace, crashes, newest])?;
+        }
+        Ok(())
+    }
+}
+
+fn add_to_day(connection: &Connection, (kind, day, guilty, build): DayKey, crashes: i64) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO crash_days (kind, received_day, guilty_id, build_id, crashes) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET crashes = crashes + excluded.crashes",
+        )?
+        .execute([kind, day, guilty, build, crashes])?;
+    if crashes < 0 {
+        connection
+            .prepare_cached(
+                "DELETE FROM crash_days WHERE kind = ?1 AND received_day = ?2 AND guilty_id = ?3
+                 AND build_id = ?4 AND crashes = 0",
+            )?
+            .execute([kind, day, guilty, build])?;
+    }
+    Ok(())
+}
+
+fn add_to_total(connection: &Connection, (kind, guilty, build): (i64, i64, i64), crashes: i64) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO crash_totals (kind, guilty_id, build_id, crashes) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET crashes = crashes + excluded.crashes",
+        )?
+        .execute([kind, guilty, build, crashes])?;
+    if crashes < 0 {
+        connection
+            .prepare_cached(
+                "DELETE FROM crash_totals WHERE kind = ?1 AND guilty_id = ?2 AND build_id = ?3 AND crashes = 0",
+            )?
+            .execute([kind, guilty, build])?;
+    }
+    Ok(())
+}
+
+fn function_id(connection: &Connection, seen: &SeenFunction) -> Result<i64> {
+    let found = connection
+        .prepare_cached("SELECT id FROM functions WHERE name = ?1 AND module = ?2")?
+        .query_row([seen.name(), &seen.module], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(id);
+    }
+    connection
+        .prepare_cached("INSERT INTO functions (function, name, module) VALUES (?1, ?2, ?3)")?
+        .execute([&seen.function, seen.name(), &seen.module])?;
+    Ok(connection.last_insert_rowid())
+}
