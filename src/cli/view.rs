@@ -40,9 +40,9 @@ enum Action {
 #[argh(
     subcommand,
     name = "check",
-    description = "Read a view's file, run each of its queries with the defaults of its parameters, and say what they find. \
-    Exit status 2 where there is a mistake. With --data or --config the queries run on that database, which is not changed; \
-    else on an empty one.",
+    description = "Read a view's file, run each of its queries with the defaults of its parameters, and say what \
+    they find. Exit status 2 where there is a mistake. With --data or --config the queries run on that database, \
+    which is not changed; else on an empty one.",
     help_triggers("-h", "--help", "help")
 )]
 struct CheckCommand {
@@ -58,8 +58,8 @@ struct CheckCommand {
 #[argh(
     subcommand,
     name = "list",
-    description = "List the files of the views directory with their tabs and what is wrong with them. Exit status 2 where \
-    one has a mistake.",
+    description = "List the files of the views directory with their tabs and what is wrong with them. Exit status \
+    2 where one has a mistake.",
     help_triggers("-h", "--help", "help")
 )]
 struct ListCommand {

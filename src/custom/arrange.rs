@@ -75,8 +75,8 @@ pub struct Point {
     pub link: Option<String>,
 }
 
-/// Lays rows out. `bound`: what the query was given, which links may name too. Err: what keeps the rows from being shown
-/// as the panel wants them.
+/// Lays rows out. `bound`: what the query was given, which links may name too. Err: what keeps the rows from
+/// being shown as the panel wants them.
 pub fn arrange(panel: &Panel, rows: &Rows, bound: &Bound) -> Result<Arranged, String> {
     refuse_unknown_columns(panel, rows, bound)?;
     let found = Found { panel, rows, bound };
@@ -117,8 +117,8 @@ fn refuse_unknown_columns(panel: &Panel, rows: &Rows, bound: &Bound) -> Result<(
 }
 
 impl Found<'_> {
-    /// Fills a link from a row, then from what the query was given; `series` is what the blank of that name means where
-    /// neither has it.
+    /// Fills a link from a row, then from what the query was given; `series` is what the blank of that name
+    /// means where neither has it.
     fn fill(&self, template: Option<&Template>, row: &[Value], series: Option<&str>) -> Option<String> {
         template?.fill(|name| match self.rows.column(name) {
             Some(column) => row.get(column)?.text(),

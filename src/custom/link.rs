@@ -53,7 +53,8 @@ impl Template {
         })
     }
 
-    /// The link with its blanks filled; none where a value is missing, or where it would lead to another server.
+    /// The link with its blanks filled; none where a value is missing, or where it would lead to another
+    /// server.
     pub fn fill(&self, value_of: impl Fn(&str) -> Option<String>) -> Option<String> {
         let mut link = String::new();
         for part in &self.parts {

@@ -7,8 +7,8 @@
 //! rows      -> arrange -> Arranged           what a table, a chart or a number shows, with its links
 //! ```
 //!
-//! Pure: no files, no SQL is run, no HTML. docs/custom-views.md is the documentation for administrators; a test holds
-//! it against the constants here.
+//! Pure: no files, no SQL is run, no HTML. docs/custom-views.md is the documentation for administrators; a
+//! test holds it against the constants here.
 
 mod arrange;
 mod definition;

@@ -21,8 +21,8 @@ pub struct Given {
     pub errors: Vec<ParameterError>,
 }
 
-/// Reads the parameters of an address. What is not given is the default; what is given empty is NULL, or the empty
-/// text. `now` is Unix seconds.
+/// Reads the parameters of an address. What is not given is the default; what is given empty is NULL, or the
+/// empty text. `now` is Unix seconds.
 pub fn read_parameters(definition: &Definition, pairs: &Pairs, now: i64) -> Given {
     let mut given = Given { bound: reserved(now), ..Given::default() };
     for (index, (name, _)) in pairs.0.iter().enumerate() {
@@ -69,7 +69,8 @@ pub fn check_default(parameter: &Parameter) -> Result<(), String> {
     value(&parameter.kind, &text).map(drop).map_err(|rule| format!("default {rule}"))
 }
 
-/// The default as it would stand in an address: the day of a relative one, the first of the choices where none is said.
+/// The default as it would stand in an address: the day of a relative one, the first of the choices where
+/// none is said.
 fn default_text(parameter: &Parameter, now: i64) -> String {
     match &parameter.kind {
         ParameterKind::Date => relative_day(&parameter.default, now).unwrap_or(parameter.default.clone()),
@@ -172,7 +173,8 @@ mod tests {
     #[test]
     fn what_breaks_a_rule_is_named() {
         let long = "x".repeat(1_001);
-        let cases: &[(&str, &[(&str, &str)], &str)] = &[
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+        let cases: &[Case] = &[
             ("type = 'integer'", &[("p", "1.5")], "p must be a whole number, not 1.5"),
             ("type = 'number'", &[("p", "inf")], "p must be a number, not inf"),
             ("type = 'date'", &[("p", "2026-02-29")], "p must be a day as YYYY-MM-DD"),

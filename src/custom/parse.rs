@@ -160,7 +160,8 @@ fn choices(source: &mut Source, section: Section) -> Option<Choices> {
     (!texts.is_empty()).then_some(Choices::List(texts))
 }
 
-/// A default as it would stand in an address; empty where there is none. A number may be written without quotes.
+/// A default as it would stand in an address; empty where there is none. A number may be written without
+/// quotes.
 fn default_text(source: &mut Source, section: Section) -> String {
     match section.get("default").map(|value| value.get_ref()) {
         Some(DeValue::Integer(number)) if number.radix() == 10 => number.as_str().to_owned(),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A TOML file with places: tables whose keys are checked, values with their line and column, all mistakes gathered.
+//! A TOML file with places: tables whose keys are checked, values with their line and column, all mistakes
+//! gathered.
 
 use crate::custom::definition::{KEYS, Mistake, Sql};
 use crate::model::filter::shortened;
@@ -78,7 +79,8 @@ impl<'a> Source<'a> {
         Section { what, table, start }
     }
 
-    /// The text under a key; none where there is none, and where it is no text or too long, which is a mistake.
+    /// The text under a key; none where there is none, and where it is no text or too long, which is a
+    /// mistake.
     pub fn word<'t>(&mut self, section: Section<'t, '_>, key: &str, chars_max: usize) -> Option<Word<'t>> {
         let value = section.get(key)?;
         let span = value.span();
@@ -133,7 +135,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The tables of `[[key]]`, in their order; anything else under the key and more than `most` are mistakes.
+    /// The tables of `[[key]]`, in their order; anything else under the key and more than `most` are
+    /// mistakes.
     pub fn tables<'t, 'i>(
         &mut self,
         section: Section<'t, 'i>,

@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 
 /// Most characters of `search`.
 const SEARCH_CHARS_MAX: usize = 200;
+/// A longer entry is not offered: percent-encoded it may take three times that, of the 16 KiB of a head.
+const ENTRY_BYTES_MAX: usize = 4_000;
 /// Functions that a search finds at most.
 pub const FUNCTIONS_MAX: usize = 50;
 /// Moves of a preview that are listed.
@@ -119,10 +121,11 @@ fn groups(state: &BlacklistState) -> Vec<Group> {
 }
 
 /// The entry of a function as sent, in one module or (None) in any. None where its text could not be read
-/// back: it is too long, or has characters that an entry cannot have.
+/// back or would not fit into an address: it is too long, or has characters that an entry cannot have.
 pub fn entry_of(function: &str, module: Option<&str>) -> Option<Entry> {
     let entry = Entry { name: function_name(function).to_owned(), module: module.map(str::to_owned) };
-    Entry::parse(&entry.to_string()).ok().filter(|read| *read == entry)
+    let text = entry.to_string();
+    Entry::parse(&text).ok().filter(|read| *read == entry && text.len() <= ENTRY_BYTES_MAX)
 }
 
 /// An entry of a change that breaks its rule.
@@ -272,6 +275,7 @@ pub fn outcome_word(change: &BlacklistChange, is_changed: bool) -> &'static str 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guilty::blacklist::ENTRY_CHARS_MAX;
 
     fn entry(text: &str) -> Entry {
         Entry::parse(text).unwrap()
@@ -344,13 +348,16 @@ mod tests {
 
     #[test]
     fn an_entry_is_made_only_where_its_text_can_be_read_back() {
-        let long = "f".repeat(600);
+        let long = "f".repeat(ENTRY_CHARS_MAX + 1);
+        let (wide, fits) = ("😀".repeat(1_500), "é".repeat(1_500));
         let cases = [
             ("main()", Some("/usr/bin/x"), Some("main [/usr/bin/x]")),
             ("main()", None, Some("main")),
             ("f", Some(""), Some("f []")),
             ("a\0b", None, None),
             (&long, None, None),
+            (&wide, None, None),
+            (&fits, None, Some(&fits)),
         ];
         for (function, module, expected) in cases {
             let made = entry_of(function, module).map(|entry| entry.to_string());

@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 use crate::guilty::{Blacklist, Frame, function_name, guilty_frame};
 use crate::model::build::BuildName;
 use crate::model::crash::{CrashKind, Guilty};
+use crate::model::filter::NO_SYSTEM;
 use crate::model::filter::{BUILD_CHARS_MAX, SYSTEM_NAME_CHARS_MAX};
 use crate::model::pairs::Pairs;
 use crate::model::parameters::Parameters;
 use crate::model::record::Record;
 use crate::model::time::DAY_SECS;
 use crate::ops::App;
-use crate::model::filter::NO_SYSTEM;
 use crate::store::{BlacklistState, CrashOfRecord, CrashScope};
 use serde::Serialize;
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Custom views: the files of the views directory, known without a restart, and what their queries find.
 //!
-//! `files` looks at the directory; here a view's queries are run, each within limits and all within those of a page.
+//! `files` looks at the directory; here a view's queries are run, each within limits and all within those of
+//! a page.
 
 mod files;
 
@@ -65,8 +66,8 @@ pub struct ViewAnswer {
     pub panels: Vec<Result<Rows, Mistake>>,
 }
 
-/// Everything on the page of a view. NotFound where there is no such file, Busy where too many are looked at; whatever
-/// else is wrong is in the page.
+/// Everything on the page of a view. NotFound where there is no such file, Busy where too many are looked at;
+/// whatever else is wrong is in the page.
 pub fn load(app: &App, name: &str, query: &Pairs) -> Result<ViewPage> {
     let file = app.custom_views.find(name)?;
     let mut page = ViewPage {
@@ -100,8 +101,8 @@ pub fn load(app: &App, name: &str, query: &Pairs) -> Result<ViewPage> {
     Ok(page)
 }
 
-/// What the API answers for a view. NotFound where there is no such file, Invalid where it is broken or a parameter
-/// breaks its rule, Busy where too many are looked at.
+/// What the API answers for a view. NotFound where there is no such file, Invalid where it is broken or a
+/// parameter breaks its rule, Busy where too many are looked at.
 pub fn answer(app: &App, name: &str, query: &Pairs) -> Result<ViewAnswer> {
     let file = app.custom_views.find(name)?;
     let definition = match &file.definition {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Queries of custom views: SQL that an administrator wrote, run so that it can only read what is public, for a short
-//! time, with little memory. A connection of its own for each query, thrown away after it.
+//! Queries of custom views: SQL that an administrator wrote, run so that it can only read what is public, for
+//! a short time, with little memory. A connection of its own for each query, thrown away after it.
 //!
 //! | what | how it is held |
 //! |---|---|
@@ -20,7 +20,7 @@ pub use authorizer::FUNCTIONS as CUSTOM_FUNCTIONS;
 pub use authorizer::VIEWS as EXPORT_VIEWS;
 
 use crate::custom::{Cut, Rows, Value};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::model::filter::shortened;
 use crate::model::nearest::nearest;
 use crate::model::record::hex;
@@ -46,7 +46,12 @@ const CELL_BYTES: usize = 32;
 /// Most columns of a query.
 const COLUMNS_MAX: i32 = 50;
 
-/// SQLite's own limits. A column may be a megabyte, so their number bounds memory too.
+/// All texts that a query may hold at once; a query that makes many may make only shorter ones.
+const TEXTS_BYTES_MAX: u64 = 24_000_000;
+/// However many it makes, each may have so many bytes.
+const TEXT_BYTES_LEAST: u64 = 10_000;
+
+/// SQLite's own limits.
 const LIMITS: [(Limit, i32); 9] = [
     (Limit::SQLITE_LIMIT_LENGTH, functions::TEXT_BYTES_MAX as i32),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, 64 << 10),
@@ -180,11 +185,15 @@ impl From<rusqlite::Error> for Raw {
 
 fn run(connection: &Connection, query: &CustomQuery<'_>) -> Result<Rows, Raw> {
     refuse_other_statements(query.sql)?;
-    expansion::refuse(query.sql).map_err(Raw::Mistake)?;
+    let makers = expansion::count_makers(query.sql).map_err(Raw::Mistake)?;
     let mut statement = connection.prepare(query.sql)?;
     if !statement.readonly() || statement.column_count() == 0 {
         return Err(Raw::Mistake(ONLY_READS.to_owned()));
     }
+    // What is shown is in memory too.
+    let texts = makers.saturating_add(statement.column_count() as u64).max(1);
+    let text_bytes = (TEXTS_BYTES_MAX / texts).clamp(TEXT_BYTES_LEAST, functions::TEXT_BYTES_MAX as u64);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, i32::try_from(text_bytes).unwrap_or(i32::MAX))?;
     bind(&mut statement, query.bound)?;
     let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut bytes = columns.iter().map(|name| name.len() + CELL_BYTES).sum::<usize>();
@@ -327,13 +336,6 @@ fn told(error: &rusqlite::Error) -> String {
     match error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
         error => error.to_string(),
-    }
-}
-
-impl QueryFailure {
-    /// True where the database is to blame, which the log must hear.
-    pub fn is_our_fault(&self) -> bool {
-        matches!(self, QueryFailure::Unanswered(error) if error.kind().is_our_fault() || error.kind() == Kind::Corrupt)
     }
 }
 

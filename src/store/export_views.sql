@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What custom views may read: a public interface. Names, order and types of these columns do not change within a major
--- version; columns may be added at the end. docs/custom-views.md tells the same to administrators and a test holds both
--- together. They are made on the connection of each custom query, so the file itself needs no function of ours.
+-- What custom views may read: a public interface. Names, order and types of these columns do not change within a
+-- major version; columns may be added at the end. docs/custom-views.md tells the same to administrators and a test
+-- holds both together. They are made on the connection of each custom query, so the file itself needs no function
+-- of ours.
 --
 -- Plain joins, so that SQLite may begin with whichever table a condition narrows most.
 

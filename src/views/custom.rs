@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Custom views, as files of the views directory describe them: `/views/NAME`.
 //!
-//! Everything in them came from outside: the file from an administrator, the values from the senders of records.
+//! Everything in them came from outside: the file from an administrator, the values from the senders of
+//! records.
 
 mod form;
 mod panel;
@@ -94,7 +95,10 @@ fn broken(name: &str, mistakes: &[Mistake]) -> Page {
             }
         }))
         section.panel {
-            p { "The file is " code { (name) ".toml" } " in the views directory. It is read again as soon as it changes." }
+            p {
+                "The file is " code { (name) ".toml" } " in the views directory. "
+                "It is read again as soon as it changes."
+            }
             p { code { "muster view check " (name) ".toml" } " says the same, and tries its queries too." }
         }
     };

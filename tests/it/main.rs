@@ -6,6 +6,7 @@
 mod browser;
 mod cli;
 mod collector;
+mod custom;
 mod crashes;
 mod demo;
 mod derived;

@@ -23,7 +23,7 @@ fn filled() -> Server {
             fields = with(fields, "creation_timestamp", Some(if n == 7 { "1577880000" } else { "1580558400" }));
             fields = with(fields, "host_type", Some("ACME|Anvil & Co|1"));
         }
-        if n == 12 {
+        if n == 1 {
             fields = with(fields, "creation_timestamp", Some("253402300799"));
         }
         if n == 5 {
@@ -78,7 +78,7 @@ fn every_filter_finds_exactly_its_records_newest_first() {
         ("captured_to=2020-02-01", &[8, 7]),
         ("captured_to=2020-01-31&host_type=ACME%7CAnvil%20%26%20Co%7C1", &[7]),
         ("captured_from=2030-01-01", &[]),
-        ("captured_from=2021-01-01&limit=2", &[12, 11]),
+        ("captured_from=2021-01-01&severity=1&captured_to=9998-01-01", &[9, 5, 1]),
         ("host_type=ACME", &[]),
     ];
     for (query, expected) in cases {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The views directory: which views there are, read again where a file has changed.
 //!
-//! Every request looks at names, times and sizes; only what changed is parsed. Whatever stands in the directory, the
-//! server goes on: what cannot be read is a view that says so, what is no view is passed over.
+//! Every request looks at names, times and sizes; only what changed is parsed. Whatever stands in the
+//! directory, the server goes on: what cannot be read is a view that says so, what is no view is passed over.
 
 use crate::custom::{Definition, FILE_BYTES_MAX, Mistake, is_name, parse};
 use crate::error::{Error, Result};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a custom query may do: read the public views, call functions of a list, nothing else.
 //!
-//! SQLite asks for each column that a statement reads, naming as "accessor" the view *or the common table expression* it
-//! stands in. `WITH export_records AS (SELECT value FROM meta)` therefore looks as if our own view read `meta`. So what
-//! decides is the list of columns; the accessor only keeps our tables from being read directly.
+//! SQLite asks for each column that a statement reads, naming as "accessor" the view *or the common table
+//! expression* it stands in. `WITH export_records AS (SELECT value FROM meta)` therefore looks as if our own
+//! view read `meta`. So what decides is the list of columns; the accessor only keeps our tables from being
+//! read directly.
 
 use rusqlite::Connection;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
@@ -179,7 +180,8 @@ fn judge(context: &AuthContext<'_>, tables: &HashSet<String>) -> Result<(), Stri
     }
 }
 
-/// True for a common table expression. SQLite asks about one only where none of its columns is read, as in a count.
+/// True for a common table expression. SQLite asks about one only where none of its columns is read, as in a
+/// count.
 fn is_in_the_query(table: &str, tables: &HashSet<String>) -> bool {
     let table = table.to_ascii_lowercase();
     !tables.contains(&table) && !table.starts_with("sqlite_") && !table.starts_with("pragma_")
@@ -194,7 +196,7 @@ fn function(name: &str) -> Result<(), String> {
 
 fn read(context: &AuthContext<'_>, table: &str, column: &str) -> Result<(), String> {
     let is = |known: &&str| known.eq_ignore_ascii_case(table);
-    if VIEWS.iter().any(|view| is(view)) || TABLE_FUNCTIONS.iter().any(|function| is(function)) {
+    if VIEWS.iter().any(is) || TABLE_FUNCTIONS.iter().any(is) {
         return Ok(());
     }
     let columns = COLUMNS.iter().find(|(known, _)| is(known)).map(|(_, columns)| *columns);
@@ -203,8 +205,9 @@ fn read(context: &AuthContext<'_>, table: &str, column: &str) -> Result<(), Stri
     // Written as the query writes it.
     let is_view = |accessor: &str| VIEWS.iter().any(|view| view.eq_ignore_ascii_case(accessor));
     let is_in_view = context.accessor.is_some_and(is_view);
-    // SQLite dissolves a view into the query and then asks for the tables of which no column is used, without saying
-    // where they come from. Only our views write "main." before a table: `expansion` refuses queries that do.
+    // SQLite dissolves a view into the query and then asks for the tables of which no column is used, without
+    // saying where they come from. Only our views write "main." before a table: `expansion` refuses queries
+    // that do.
     let is_dissolved = column.is_empty() && context.database_name == Some("main");
     if is_open && (is_in_view || is_dissolved) {
         return Ok(());

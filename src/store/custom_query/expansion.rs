@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How large a query becomes when it is prepared. SQLite copies a common table expression for each place that names it,
-//! before it looks at any limit or deadline: forty that each name the one before twice would keep it busy for ever.
+//! How large a query becomes when it is prepared. SQLite copies a common table expression for each place that
+//! names it, before it looks at any limit or deadline: forty that each name the one before twice would keep
+//! it busy for ever. Also how many texts it can hold at once: SQLite looks at the clock only where a program
+//! jumps, and a row of calls without a jump would fill the memory before anybody looks.
 
 use crate::model::filter::shortened;
 use crate::store::custom_query::authorizer::VIEWS;
@@ -21,41 +23,86 @@ enum Token {
     Sign(char),
 }
 
-/// Refuses a query that would become too large, or that names a table of the database as our own views do. Err: what is wrong with it.
-pub fn refuse(sql: &str) -> Result<(), String> {
+/// Words before a bracket that call nothing.
+const WORDS: [&str; 24] = [
+    "all",
+    "and",
+    "as",
+    "by",
+    "distinct",
+    "else",
+    "exists",
+    "filter",
+    "from",
+    "having",
+    "in",
+    "join",
+    "limit",
+    "materialized",
+    "not",
+    "on",
+    "or",
+    "over",
+    "select",
+    "then",
+    "using",
+    "values",
+    "when",
+    "where",
+];
+
+/// How large a query is with everything put in its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Size {
+    /// Words and signs.
+    tokens: u64,
+    /// Places that make a text: calls and operators.
+    makers: u64,
+}
+
+impl Size {
+    fn plus(self, other: Size) -> Size {
+        Size {
+            tokens: self.tokens.saturating_add(other.tokens),
+            makers: self.makers.saturating_add(other.makers),
+        }
+    }
+}
+
+/// In how many places a query makes a text: so many can be in memory at once, before anything looks at it.
+/// Err: why it is refused: it would become too large, or it names a table of the database as only our own
+/// views do.
+pub fn count_makers(sql: &str) -> Result<u64, String> {
     let tokens = tokens(sql);
-    if (0..tokens.len())
-        .any(|at| is_word(&tokens, at, "main") && tokens.get(at + 1) == Some(&Token::Sign('.')))
-    {
+    if (0..tokens.len()).any(|at| is_word(&tokens, at, "main") && is_sign(&tokens, at + 1, '.')) {
         return Err(format!(
             "What begins with main. is not open to custom views; they read {}",
             VIEWS.join(", ")
         ));
     }
     let bodies = bodies(&tokens)?;
-    let mut costs = HashMap::new();
+    let mut sizes = HashMap::new();
     let mut names: Vec<&String> = bodies.keys().collect();
     names.sort_unstable();
     for name in names {
-        cost(name, &tokens, &bodies, &mut costs)?;
+        measure(name, &tokens, &bodies, &mut sizes)?;
     }
-    match cost_of(0..tokens.len(), None, &tokens, &bodies, &costs) > TOKENS_MAX {
-        true => Err(too_large()),
-        false => Ok(()),
-    }
+    let size = size_of(0..tokens.len(), None, &tokens, &bodies, &sizes);
+    if size.tokens > TOKENS_MAX { Err(too_large()) } else { Ok(size.makers) }
 }
 
 fn too_large() -> String {
     "The query is too large: its common table expressions name one another too often".to_owned()
 }
 
-/// The common table expressions by name: where the tokens of each stand. Windows look the same and do no harm.
+/// The common table expressions by name: where the tokens of each stand. Windows look the same and do no
+/// harm.
 fn bodies(tokens: &[Token]) -> Result<HashMap<String, Range<usize>>, String> {
     let mut bodies = HashMap::new();
     for (at, token) in tokens.iter().enumerate() {
         let Token::Name(name) = token else { continue };
         let mut next = at + 1;
-        if tokens.get(next) == Some(&Token::Sign('(')) {
+        if is_sign(tokens, next, '(') {
             next = end_of_group(tokens, next);
         }
         if !is_word(tokens, next, "as") {
@@ -65,7 +112,7 @@ fn bodies(tokens: &[Token]) -> Result<HashMap<String, Range<usize>>, String> {
         while is_word(tokens, next, "not") || is_word(tokens, next, "materialized") {
             next += 1;
         }
-        if tokens.get(next) != Some(&Token::Sign('(')) {
+        if !is_sign(tokens, next, '(') {
             continue;
         }
         if bodies.insert(name.clone(), next..end_of_group(tokens, next)).is_some() {
@@ -78,6 +125,10 @@ fn bodies(tokens: &[Token]) -> Result<HashMap<String, Range<usize>>, String> {
 
 fn is_word(tokens: &[Token], at: usize, word: &str) -> bool {
     matches!(tokens.get(at), Some(Token::Name(name)) if name == word)
+}
+
+fn is_sign(tokens: &[Token], at: usize, sign: char) -> bool {
+    tokens.get(at) == Some(&Token::Sign(sign))
 }
 
 /// The token after the bracket that closes the one at `open`.
@@ -97,49 +148,63 @@ fn end_of_group(tokens: &[Token], open: usize) -> usize {
 }
 
 type Bodies = HashMap<String, Range<usize>>;
-/// The cost of each name; none while it is being found.
-type Costs = HashMap<String, Option<u64>>;
+/// The size of each name; none while it is being found.
+type Sizes = HashMap<String, Option<Size>>;
 
-/// What one naming of a common table expression costs. Err where that leads in a circle or grows too large.
-fn cost(name: &str, tokens: &[Token], bodies: &Bodies, costs: &mut Costs) -> Result<u64, String> {
-    match costs.get(name) {
-        Some(Some(cost)) => return Ok(*cost),
+/// Finds what one naming of a common table expression adds. Err where that leads in a circle or grows too
+/// large.
+fn measure(name: &str, tokens: &[Token], bodies: &Bodies, sizes: &mut Sizes) -> Result<(), String> {
+    match sizes.get(name) {
+        Some(Some(_)) => return Ok(()),
         Some(None) => {
             let name = shortened(name);
             return Err(format!("The common table expression {name} needs another one that needs it"));
         }
         None => {}
     }
-    let Some(body) = bodies.get(name).cloned() else { return Ok(0) };
-    costs.insert(name.to_owned(), None);
+    let Some(body) = bodies.get(name).cloned() else { return Ok(()) };
+    sizes.insert(name.to_owned(), None);
     for at in body.clone() {
         if let Some(named) =
             named_at(tokens, at).filter(|named| *named != name && bodies.contains_key(*named))
         {
             let named = named.to_owned();
-            cost(&named, tokens, bodies, costs)?;
+            measure(&named, tokens, bodies, sizes)?;
         }
     }
-    let cost = cost_of(body, Some(name), tokens, bodies, costs);
-    if cost > TOKENS_MAX {
+    let size = size_of(body, Some(name), tokens, bodies, sizes);
+    if size.tokens > TOKENS_MAX {
         return Err(too_large());
     }
-    costs.insert(name.to_owned(), Some(cost));
-    Ok(cost)
+    sizes.insert(name.to_owned(), Some(size));
+    Ok(())
 }
 
-/// What tokens cost with everything that they name; a recursive one names itself without being copied.
-fn cost_of(range: Range<usize>, own: Option<&str>, tokens: &[Token], bodies: &Bodies, costs: &Costs) -> u64 {
-    range.fold(0_u64, |sum, at| {
+/// The size of tokens with everything that they name; a recursive one names itself without being copied.
+fn size_of(range: Range<usize>, own: Option<&str>, tokens: &[Token], bodies: &Bodies, sizes: &Sizes) -> Size {
+    range.fold(Size::default(), |sum, at| {
         let named = named_at(tokens, at).filter(|named| Some(*named) != own);
         let more = match named {
-            Some(named) if VIEWS.contains(&named) => VIEW_TOKENS,
+            Some(named) if VIEWS.contains(&named) => Size { tokens: VIEW_TOKENS, makers: 0 },
             // Where it is defined it is named too, which counts it once too often.
-            Some(named) if bodies.contains_key(named) => costs.get(named).copied().flatten().unwrap_or(0),
-            _ => 0,
+            Some(named) if bodies.contains_key(named) => {
+                sizes.get(named).copied().flatten().unwrap_or_default()
+            }
+            _ => Size::default(),
         };
-        sum.saturating_add(1 + more)
+        sum.plus(more).plus(Size { tokens: 1, makers: u64::from(is_maker(tokens, at)) })
     })
+}
+
+/// True for a call, for the operators `||` and `->`, and for a payload, which is made by a call.
+fn is_maker(tokens: &[Token], at: usize) -> bool {
+    match tokens.get(at) {
+        Some(Token::Name(name)) if name == "payload" => true,
+        Some(Token::Name(name)) => is_sign(tokens, at + 1, '(') && !WORDS.contains(&name.as_str()),
+        Some(Token::Sign('|')) => is_sign(tokens, at + 1, '|'),
+        Some(Token::Sign('-')) => is_sign(tokens, at + 1, '>'),
+        _ => false,
+    }
 }
 
 /// The name at a place where it can be that of a table: not before or after a point.
@@ -225,7 +290,18 @@ mod tests {
             "WITH t AS (WITH t AS (SELECT 1) SELECT * FROM t, t) SELECT * FROM t, t".to_owned(),
             "WITH a AS (SELECT * FROM b), b AS (SELECT * FROM a) SELECT * FROM a".to_owned(),
         ] {
-            assert!(refuse(&sql).is_err(), "{sql}");
+            assert!(count_makers(&sql).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn places_that_make_a_text_are_counted() {
+        for (sql, expected) in [
+            ("SELECT 1 IN (1) AND (2) AND 'f(x)'", 0),
+            ("SELECT upper(payload) || -- f(x)\n '||' || x ->> 'y'", 5),
+            ("WITH a AS (SELECT hex(1) AS h) SELECT h FROM a, a", 4),
+        ] {
+            assert_eq!(count_makers(sql), Ok(expected), "{sql}");
         }
     }
 
@@ -242,7 +318,7 @@ mod tests {
             "))))",
             "WITH x AS (",
         ] {
-            assert_eq!(refuse(sql), Ok(()), "{sql}");
+            assert!(count_makers(sql).is_ok(), "{sql}");
         }
     }
 }

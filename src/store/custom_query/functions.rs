@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Text functions in place of those of SQLite that take time in the product of their arguments' lengths: one call on two
-//! texts of a megabyte would run for minutes, and nothing can interrupt a single call.
+//! Text functions in place of those of SQLite that take time in the product of their arguments' lengths: one
+//! call on two texts of a megabyte would run for minutes, and nothing can interrupt a single call.
 
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};

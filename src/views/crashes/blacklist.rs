@@ -24,7 +24,7 @@ pub fn get(app: &App, asked: &Asked) -> Result<Page> {
 
 /// The page. `code`: what was done before.
 pub fn render(data: &Overview, viewer: &Viewer, code: Option<&str>) -> Page {
-    let about = "Functions that report a fault rather than cause it: the guilty is looked for further down the stack.";
+    let about = "Functions that report a fault rather than cause it; the guilty is looked for further down.";
     let actions = html! {
         a.button href="/crashes" { "Crashes" }
         a.button href="/api/crashes/blacklist" { "JSON" }
@@ -231,7 +231,7 @@ fn reset() -> Markup {
     html! {
         section.panel {
             h2 { "Reset" }
-            p.muted { "Back to the shipped list, all of it on, without anything added here. A preview comes first." }
+            p.muted { "Back to the shipped list, all of it on and nothing added. A preview comes first." }
             a.button.danger href=(links::link(PREVIEW.path, [("reset", "1")])) { "Reset the blacklist" }
         }
     }

@@ -143,12 +143,13 @@ fn comment_form(guilty: &Guilty, viewer: &Viewer, refused: Option<&BadComment<'_
 /// Hides a guilty or shows it again. `from` is the code of the page to come back to, empty for that of the
 /// guilty.
 pub fn hide_form(guilty: &Guilty, viewer: &Viewer, from: &str) -> Markup {
+    let word = if guilty.is_hidden { "Show in the lists again" } else { "Hide from the lists" };
     html! {
         form method="post" action={ (guilty_url(guilty.id)) "/hide" } {
             input type="hidden" name="csrf_token" value=(viewer.csrf_token);
             input type="hidden" name="hidden" value=(if guilty.is_hidden { "0" } else { "1" });
             @if !from.is_empty() { input type="hidden" name="from" value=(from); }
-            button type="submit" { (if guilty.is_hidden { "Show in the lists again" } else { "Hide from the lists" }) }
+            button type="submit" { (word) }
         }
     }
 }

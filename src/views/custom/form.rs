@@ -10,7 +10,8 @@ use std::borrow::Cow;
 /// The form; its ids have a prefix, because an administrator chose the names.
 pub fn render(page: &ViewPage, definition: &Definition) -> Markup {
     html! {
-        form.filter.parameters action={ "/views/" (page.file.name) } method="get" aria-label="Parameters of this view" {
+        form.filter.parameters action={ "/views/" (page.file.name) } method="get"
+            aria-label="Parameters of this view" {
             div { div.fields {
                 @for (index, parameter) in definition.parameters.iter().enumerate() {
                     (field(page, parameter, index))
@@ -37,11 +38,13 @@ fn field(page: &ViewPage, parameter: &Parameter, index: usize) -> Markup {
         div.field {
             label for=(id) { bdi { (text::start(&parameter.label, 200)) } }
             @if matches!(parameter.kind, ParameterKind::Choice(_)) {
-                select id=(id) name=(parameter.name) aria-invalid=[wrong.as_ref().map(|_| "true")] aria-describedby=[&wrong] {
+                select id=(id) name=(parameter.name)
+                    aria-invalid=[wrong.as_ref().map(|_| "true")] aria-describedby=[&wrong] {
                     (options(value, choices))
                 }
             } @else {
-                input id=(id) name=(parameter.name) type=(kind) value=(value) autocomplete="off" spellcheck="false"
+                input id=(id) name=(parameter.name) type=(kind) value=(value)
+                    autocomplete="off" spellcheck="false"
                     step=[(parameter.kind == ParameterKind::Number).then_some("any")]
                     aria-invalid=[wrong.as_ref().map(|_| "true")] aria-describedby=[&wrong];
             }

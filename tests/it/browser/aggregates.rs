@@ -5,6 +5,7 @@ use super::driver::Browser;
 use super::fleet::{Fleet, post_fleet};
 use super::{CONTRAST, ENTER, N_ROWS, TAB};
 use crate::support::Server;
+use muster::guilty::blacklist::ENTRY_CHARS_MAX;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -24,10 +25,11 @@ pub const UNSEEN: &str = "return [...document.querySelectorAll('figure.chart')].
     return !marks.length || marks.some((box) => box.width < 1 || box.height < 1);
   }).map((figure) => figure.id)";
 
-/// The innermost elements that reach beyond the screen.
+/// The innermost elements that reach beyond the screen, those in boxes that scroll left out.
 pub const WIDE: &str =
     "const isWide = (e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1;
   return [...document.querySelectorAll('main *')].filter((e) => isWide(e) && ![...e.children].some(isWide))
+    .filter((e) => !e.closest('.sheet, .plot, pre'))
     .map((e) => e.tagName + '.' + e.getAttribute('class') + ' ' + e.textContent.slice(0, 30)).slice(0, 20)";
 
 /// The pages of counts: their addresses, and how many charts each has.
@@ -57,8 +59,18 @@ fn more_pages(server: &Server) -> Vec<String> {
         let found = server.get(&format!("/api/records?classification={class}&limit=1")).json();
         found["records"][0]["id"].to_string()
     };
-    vec![
+    let odd = format!("{}/{}", "W".repeat(64), "b".repeat(256));
+    let of_odd_build = server.get(&format!("/api/crashes/build/{odd}")).json();
+    let odd_guilties = of_odd_build["guilties"].as_array().unwrap();
+    assert_eq!(odd_guilties.len(), 3, "{of_odd_build}");
+    let of_guilty = |guilty: &Value| {
+        let page = format!("/crashes/guilty_details/{}", guilty["id"]);
+        [format!("{page}/backtraces"), page]
+    };
+    let mut pages: Vec<String> = odd_guilties.iter().flat_map(of_guilty).collect();
+    pages.extend([
         "/builds?system_name=nobody".to_owned(),
+        "/builds?system_name=odd".to_owned(),
         "/mce?year=2001".to_owned(),
         "/mce?machines=100".to_owned(),
         "/thermal?year=2001&weeks=53".to_owned(),
@@ -69,7 +81,8 @@ fn more_pages(server: &Server) -> Vec<String> {
         "/crashes?skip=10".to_owned(),
         "/crashes/overall".to_owned(),
         "/crashes/build/clear-linux-os/41880".to_owned(),
-        format!("/crashes/build/{}/{}", "W".repeat(64), "b".repeat(256)),
+        format!("/crashes/build/{odd}"),
+        format!("/crashes/blacklist/preview?add={}", "W".repeat(ENTRY_CHARS_MAX)),
         format!("/crashes/guilty_details/{top}/backtraces"),
         "/crashes/blacklist".to_owned(),
         "/crashes/blacklist?search=W".to_owned(),
@@ -79,7 +92,8 @@ fn more_pages(server: &Server) -> Vec<String> {
         format!("/records/{}?tried=1&never=0", newest("org.clearlinux/crash/clr")),
         format!("/records/{}", newest("org.clearlinux/kernel/bug")),
         format!("/records/{}", newest("org.clearlinux/mce/corrected")),
-    ]
+    ]);
+    pages
 }
 
 fn all_pages(server: &Server) -> Vec<String> {

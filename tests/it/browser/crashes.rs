@@ -5,6 +5,7 @@
 use super::driver::Browser;
 use super::fleet::{CRASH_ABORT, CRASH_C, Fleet};
 use crate::support::Server;
+use muster::guilty::blacklist::ENTRY_CHARS_MAX;
 use std::time::{Duration, Instant};
 
 const PREVIEW: &str = "Preview of the blacklist";
@@ -167,9 +168,9 @@ fn an_entry_that_cannot_be_one_is_told_beside_its_field() {
     let server = server();
     let browser = Browser::start();
     browser.open(&server.url("/crashes/blacklist"));
-    browser.enter("#entry", &"x".repeat(501));
+    browser.enter("#entry", &"x".repeat(ENTRY_CHARS_MAX + 1));
     browser.click("form:has(#entry) button");
-    wait_for_part(&browser, ".field-entry .wrong", "500 characters");
+    wait_for_part(&browser, ".field-entry .wrong", &format!("{ENTRY_CHARS_MAX} characters"));
     browser.enter("#entry", "list_find");
     browser.click("form:has(#entry) button");
     apply(&server, &browser, "3 stored crashes");

@@ -15,8 +15,9 @@ const THERMAL: &str = include_str!("../../data/payloads/mce-thermal.txt");
 pub const SWUPD_UPDATE: &str = include_str!("../../data/payloads/swupd-update.txt");
 pub const SWUPD_FAILED: &str = include_str!("../../data/payloads/swupd-update-failed.txt");
 /// A machine check that names the memory controller.
-pub const MEMORY_ERROR: &str = "Hardware event. This is not a software error.\nMCE 0\nCPU 0 BANK 7\nMCi status:\n\
-    Corrected error\nMCA: MEMORY CONTROLLER RD_CHANNEL1_ERR\nSTATUS 8c00004000010091 MCGSTATUS 0\n";
+pub const MEMORY_ERROR: &str = "Hardware event. This is not a software error.\nMCE 0\nCPU 0 BANK 7\n\
+    MCi status:\nCorrected error\nMCA: MEMORY CONTROLLER RD_CHANNEL1_ERR\n\
+    STATUS 8c00004000010091 MCGSTATUS 0\n";
 const HEARTBEAT: &str = include_str!("../../data/payloads/heartbeat.txt");
 
 pub const CRASH: &str = "org.clearlinux/crash/clr";
@@ -156,8 +157,9 @@ fn post_crashes(fleet: &mut Fleet) {
     // Enough guilties for a second page, some of several threads.
     for number in 0..12 {
         let payload = format!(
-            "Process: /usr/bin/tool\nPID: 1\nSignal: 11\n\nBacktrace (TID 1):\n#0 part_{number}() - [/usr/bin/tool] - \
-             tool.c:{number}\n#1 main() - [/usr/bin/tool]\n\nBacktrace (TID 2):\n#0 poll() - [libc.so.6]\n"
+            "Process: /usr/bin/tool\nPID: 1\nSignal: 11\n\nBacktrace (TID 1):\n\
+             #0 part_{number}() - [/usr/bin/tool] - tool.c:{number}\n#1 main() - [/usr/bin/tool]\n\n\
+             Backtrace (TID 2):\n#0 poll() - [libc.so.6]\n"
         );
         fleet.crash(&payload);
     }
@@ -170,13 +172,19 @@ fn post_odd(fleet: &mut Fleet) {
     let record = fleet.record(&format!("org.example/{}/x", "W".repeat(100)), "x").with("host_type", &long);
     let record = record.with("system_name", "odd").with("build", &long.to_lowercase());
     record.with("cpu_model", script).post();
-    let payload = format!(
-        "Process: /usr/bin/{script}\nPID: 1\nSignal: 6\n\nBacktrace (TID 1):\n#0 {script}() - [/lib/{script}]\n\
-         #1 {}() - [/lib/{}.so]\n#2 \u{202e}gpj.exe() - [x]\n",
-        "W".repeat(2_000),
-        "V".repeat(1_000)
-    );
-    fleet.record(CRASH, &payload).with("build", &"b".repeat(256)).with("system_name", &"W".repeat(64)).post();
+    let frames = [
+        format!("{script}() - [/lib/{script}]"),
+        format!("{}() - [/lib/{}.so] - {}.c:1", "W".repeat(2_000), "V".repeat(1_000), "U".repeat(500)),
+        "\u{202e}gpj.exe() - [x]".to_owned(),
+    ];
+    for top in 0..frames.len() {
+        let mut payload = format!("Process: /usr/bin/{script}\nPID: 1\nSignal: 6\n\nBacktrace (TID 1):\n");
+        for number in 0..frames.len() {
+            payload += &format!("#{number} {}\n", frames[(top + number) % frames.len()]);
+        }
+        let record = fleet.record(CRASH, &payload).with("build", &"b".repeat(256));
+        record.with("system_name", &"W".repeat(64)).post();
+    }
     let record = fleet.record("org.clearlinux/mce/SRAR", CORRECTED).with("machine_id", &"W".repeat(32));
     record.with("system_name", &"W".repeat(64)).with("build", &"b".repeat(256)).post();
     let record = fleet.record("org.clearlinux/heartbeat/ping", HEARTBEAT);

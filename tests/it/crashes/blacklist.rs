@@ -2,6 +2,7 @@
 //! The blacklist: preview, apply, back again, the switch, reset, what is refused.
 
 use super::*;
+use muster::guilty::blacklist::ENTRY_CHARS_MAX;
 
 const FRAMES: &[&str] = &["reporter() - [lib.so]", "culprit() - [app]", "main() - [app]"];
 
@@ -99,7 +100,7 @@ fn the_shipped_list_is_switched_as_a_whole_and_entry_by_entry() {
 fn what_is_no_entry_or_not_there_is_told_and_changes_nothing() {
     let server = Server::start();
     post_frames(&server, 1, FRAMES);
-    let long = "f".repeat(600);
+    let long = "f".repeat(ENTRY_CHARS_MAX + 1);
     for bad in ["[lib.so]", "a\nb", long.as_str()] {
         let path = format!("/crashes/blacklist/preview?add=good&add={}", encoded(bad));
         let elements = page_with(&server, &path, &[], 400);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The crash pages over made-up data: hostile text in every field, and states that a server passes through quickly.
+//! The crash pages over made-up data: hostile text in every field, and states that soon pass.
 
 use super::*;
 use muster::guilty::Entry;
@@ -24,7 +24,7 @@ const HOSTILE: [&str; 6] = [
 ];
 
 fn document(page: &Page) -> Vec<Element> {
-    let frame = layout::Frame { path: "/crashes", n_records: Some(1) };
+    let frame = layout::Frame { path: "/crashes", n_records: Some(1), tabs: &[] };
     read_document(&layout::render(&frame, page).into_string())
 }
 
@@ -85,6 +85,57 @@ fn overview(text: &str) -> Overview {
     }
 }
 
+fn details_of(text: &str) -> GuiltyDetails {
+    let machine = MachineCrashes { machine_id: text.into(), crashes: 3 };
+    let of_build = GuiltyOnBuild { build: on_build(text), machines: 9, top_machines: vec![machine] };
+    GuiltyDetails { guilty: guilty(text), crashes: 3, is_all: false, by_build: vec![of_build] }
+}
+
+fn backtraces_of(text: &str) -> Backtraces {
+    let frame = BacktraceFrame {
+        number: 0,
+        function: text.into(),
+        shown: text.into(),
+        module: text.into(),
+        source: Some(text.into()),
+        is_guilty: true,
+    };
+    let folded = Backtrace {
+        crashes: 3,
+        newest_record_id: 1,
+        newest_ts_reception: 0,
+        frames: vec![frame],
+        frames_left_out: 3,
+    };
+    Backtraces {
+        guilty: guilty(text),
+        machine_id: Some(text.into()),
+        system_name: Some(text.into()),
+        build: Some(text.into()),
+        crashes: 3,
+        backtraces_count: 1,
+        skip: 50,
+        next_skip: Some(100),
+        backtraces: vec![folded],
+    }
+}
+
+fn preview_of(text: &str) -> Preview {
+    let entry = Entry { name: text.into(), module: Some(text.into()) };
+    let entries = || vec![entry.clone()];
+    Preview {
+        change: BlacklistChange { add: entries(), remove: entries(), ..BlacklistChange::default() },
+        added: entries(),
+        removed: entries(),
+        unknown: entries(),
+        held: entries(),
+        is_change: true,
+        moves: vec![GuiltyMove { from: Some(guilty(text)), to: None, crashes: 3 }],
+        moves_count: 80,
+        crashes: 3,
+    }
+}
+
 #[test]
 fn hostile_text_never_breaks_a_page_of_crashes() {
     for text in HOSTILE {
@@ -94,61 +145,11 @@ fn hostile_text_never_breaks_a_page_of_crashes() {
         document(&top::render(&list));
         list.guilties.clear();
         document(&top::render(&list));
-
-        let machine = MachineCrashes { machine_id: text.into(), crashes: 3 };
-        let of_build = GuiltyOnBuild { build: on_build(text), machines: 9, top_machines: vec![machine] };
-        let one = GuiltyDetails { guilty: guilty(text), crashes: 3, is_all: false, by_build: vec![of_build] };
         let refused = details::BadComment { text, message: text };
-        document(&details::render(&one, &viewer(text), Some(text), Some(&refused)));
-
-        let frame = BacktraceFrame {
-            number: 0,
-            function: text.into(),
-            shown: text.into(),
-            module: text.into(),
-            source: Some(text.into()),
-            is_guilty: true,
-        };
-        let folded = Backtrace {
-            crashes: 3,
-            newest_record_id: 1,
-            newest_ts_reception: 0,
-            frames: vec![frame],
-            frames_left_out: 3,
-        };
-        let all = Backtraces {
-            guilty: guilty(text),
-            machine_id: Some(text.into()),
-            system_name: Some(text.into()),
-            build: Some(text.into()),
-            crashes: 3,
-            backtraces_count: 1,
-            skip: 50,
-            next_skip: Some(100),
-            backtraces: vec![folded],
-        };
-        document(&backtraces::render(&all, 0));
+        document(&details::render(&details_of(text), &viewer(text), Some(text), Some(&refused)));
+        document(&backtraces::render(&backtraces_of(text), 0));
         document(&blacklist::render(&overview(text), &viewer(text), Some(text)));
-
-        let entry = Entry { name: text.into(), module: Some(text.into()) };
-        let change = BlacklistChange {
-            add: vec![entry.clone()],
-            remove: vec![entry.clone()],
-            ..BlacklistChange::default()
-        };
-        let step = GuiltyMove { from: Some(guilty(text)), to: None, crashes: 3 };
-        let shown = Preview {
-            change,
-            added: vec![entry.clone()],
-            removed: vec![entry.clone()],
-            unknown: vec![entry.clone()],
-            held: vec![entry],
-            is_change: true,
-            moves: vec![step],
-            moves_count: 80,
-            crashes: 3,
-        };
-        document(&preview::render(&shown, &viewer(text)));
+        document(&preview::render(&preview_of(text), &viewer(text)));
         let bad = BadEntry { parameter: "add", text: text.into(), message: text.into() };
         let asked =
             muster::model::pairs::Pairs(vec![(text.into(), text.into()), ("add".into(), text.into())]);

@@ -196,5 +196,5 @@ fn records_without_a_system_can_be_chosen() {
     let elements = document(&builds::render(&builds_data("", 3)));
     let links = links(&elements);
     assert!(links.contains(&"/builds?system_name=%22%22"));
-    assert!(links.contains(&"/records?build=0"));
+    assert!(links.contains(&"/records?system_name=%22%22&build=0"));
 }
