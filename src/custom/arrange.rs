@@ -7,7 +7,7 @@ use crate::custom::value::{Rows, Value};
 use crate::model::filter::shortened;
 use std::collections::HashMap;
 
-/// Most series of a chart.
+/// Most series of a chart that cannot sum up the small ones.
 const SERIES_MAX: usize = 50;
 /// Most values that a chart draws.
 pub const MARKS_MAX: usize = 5_000;
@@ -184,7 +184,7 @@ fn wide_chart(found: &Found) -> Result<Arranged, String> {
     if panel.show == Show::Pie && names.len() > 1 {
         return Err("A pie needs two columns: the category and a number".to_owned());
     }
-    refuse_too_much(rows.rows.len(), names.len())?;
+    refuse_too_much(panel.show, rows.rows.len(), names.len())?;
     let templates = found.templates();
     let mut series: Vec<Run> =
         names.iter().map(|name| Run { name: name.clone(), points: Vec::new() }).collect();
@@ -225,7 +225,7 @@ fn long_chart(found: &Found) -> Result<Arranged, String> {
             ));
         }
     }
-    refuse_too_much(categories.names.len(), names.names.len())?;
+    refuse_too_much(panel.show, categories.names.len(), names.names.len())?;
     let series = names.names.into_iter().enumerate().map(|(n, name)| {
         let points =
             (0..categories.names.len()).map(|category| points.remove(&(n, category)).unwrap_or_default());
@@ -260,9 +260,9 @@ fn name_of(value: &Value) -> String {
     value.text().unwrap_or_else(|| NO_NAME.to_owned())
 }
 
-fn refuse_too_much(categories: usize, series: usize) -> Result<(), String> {
-    if series > SERIES_MAX {
-        return Err(format!("A chart has at most {SERIES_MAX} series, not {series}"));
+fn refuse_too_much(show: Show, categories: usize, series: usize) -> Result<(), String> {
+    if series > SERIES_MAX && !show.is_stacked() {
+        return Err(format!("show = \"{}\" has at most {SERIES_MAX} series, not {series}", show.word()));
     }
     if categories * series > MARKS_MAX {
         return Err(format!("A chart draws at most {MARKS_MAX} values, not {}", categories * series));
@@ -277,8 +277,7 @@ fn number(show: Show, column: &str, n_row: usize, value: &Value) -> Result<f64, 
         Value::Null => 0.0,
         value => value.number().ok_or_else(|| format!("{} is not a number that can be drawn", place()))?,
     };
-    let stacks = matches!(show, Show::Pie | Show::StackedColumns | Show::Bars);
-    if stacks && number < 0.0 {
+    if (show.is_stacked() || show == Show::Pie) && number < 0.0 {
         return Err(format!("{} is negative; show = \"{}\" cannot draw that", place(), show.word()));
     }
     Ok(number)
@@ -368,6 +367,18 @@ mod tests {
         let Arranged::Numbers(numbers) = arrange(&panel, &found, &bound()).unwrap() else { panic!() };
         assert_eq!(numbers[0], ("good".to_owned(), Cell { value: Value::Integer(7), link: None }));
         assert_eq!(numbers[1].1.link.as_deref(), Some("/records?build=1%262&from="));
+    }
+
+    #[test]
+    fn only_what_stacks_has_any_number_of_series() {
+        let one = Value::Integer(1);
+        let series: Vec<Vec<Value>> =
+            (0..60).map(|n| vec![text("x"), Value::Integer(n), one.clone()]).collect();
+        let found = Rows { rows: series, ..rows(&["c", "s", "n"], &[]) };
+        let keys = |show: &str| format!("show = '{show}'\nseries = 's'");
+        assert!(arrange(&panel(&keys("stacked columns")), &found, &bound()).is_ok());
+        let wrong = arrange(&panel(&keys("lines")), &found, &bound()).unwrap_err();
+        assert_eq!(wrong, "show = \"lines\" has at most 50 series, not 60");
     }
 
     #[test]

@@ -132,6 +132,11 @@ impl Show {
         Show::ALL.iter().find(|(_, show)| *show == self).map_or("", |(word, _)| word)
     }
 
+    /// True where the series of a category stand on or after each other, so that small ones can be summed up.
+    pub fn is_stacked(self) -> bool {
+        matches!(self, Show::StackedColumns | Show::Bars)
+    }
+
     /// True where numbers are drawn by category.
     pub fn is_chart(self) -> bool {
         !matches!(self, Show::Table | Show::Number)

@@ -105,7 +105,7 @@ fn kind(source: &mut Source, section: Section) -> ParameterKind {
     let Some(Word { text, span }) = word else {
         if section.get("type").is_none() {
             source
-                .refuse(section.start(), format!("a parameter must have the key type: {}", KINDS.join(", ")));
+                .refuse(section.start(), format!("A parameter must have the key type: {}", KINDS.join(", ")));
         }
         return ParameterKind::Text;
     };
@@ -193,7 +193,7 @@ fn panel(source: &mut Source, section: Section) -> Panel {
         Some(word) => query(source, "sql", &word),
         None => {
             if section.get("sql").is_none() {
-                source.refuse(section.start(), "a panel must have the key sql");
+                source.refuse(section.start(), "A panel must have the key sql");
             }
             Sql { text: String::new(), first_line: line }
         }
@@ -236,7 +236,7 @@ fn show(source: &mut Source, section: Section) -> Show {
         None => {
             if section.get("show").is_none() {
                 source
-                    .refuse(section.start(), format!("a panel must have the key show: {}", words.join(", ")));
+                    .refuse(section.start(), format!("A panel must have the key show: {}", words.join(", ")));
             }
             Show::Table
         }
@@ -359,9 +359,9 @@ mod tests {
                 with("[[panel]]\ntitle = 'x'\nshow = 'pie'\nsql = ' '"),
                 "line 10, column 7: sql must not be empty",
             ),
-            (with("[[panel]]\ntitle = 'x'"), "line 7, column 1: a panel must have the key sql"),
-            (with("[[panel]]\nx = 1"), "a panel must have the key title"),
-            (with(parameter), "line 7, column 1: a parameter must have the key type: text, integer"),
+            (with("[[panel]]\ntitle = 'x'"), "line 7, column 1: A panel must have the key sql"),
+            (with("[[panel]]\nx = 1"), "A panel must have the key title"),
+            (with(parameter), "line 7, column 1: A parameter must have the key type: text, integer"),
             (with(&format!("{parameter}type = 'txt'")), "type must be one of text, integer"),
             (with(&format!("{parameter}type = 'choice'")), "A choice must have choices or choices_sql"),
             (

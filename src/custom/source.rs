@@ -111,7 +111,8 @@ impl<'a> Source<'a> {
             Some(word) => word.text.to_owned(),
             None => {
                 if section.get(key).is_none() {
-                    self.refuse(section.start, format!("{} must have the key {key}", section.what));
+                    let what = section.what.replacen("the ", "The ", 1).replacen("a ", "A ", 1);
+                    self.refuse(section.start, format!("{what} must have the key {key}"));
                 }
                 String::new()
             }

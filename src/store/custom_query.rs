@@ -24,7 +24,9 @@ use crate::error::Error;
 use crate::model::filter::shortened;
 use crate::model::nearest::nearest;
 use crate::model::record::hex;
+use crate::model::time::parse_date;
 use crate::store::gate::Turns;
+use crate::store::time_index::id_range;
 use crate::store::{Store, open, payload};
 use authorizer::Refusal;
 use rusqlite::config::DbConfig;
@@ -125,6 +127,8 @@ impl CustomReader {
             .take(query.most)
             .map_err(|_| Error::busy("Too many custom views are looked at at once; try again in a moment"))?;
         let connection = self.open().map_err(Error::from)?;
+        let bound = with_first_ids(&connection, query)?;
+        let query = &CustomQuery { bound: &bound, ..*query };
         let refusal = Refusal::default();
         authorizer::restrict(&connection, refusal.clone()).map_err(Error::from)?;
         let wal = self.path.as_deref().map(open::wal_path);
@@ -244,6 +248,26 @@ fn without_comments(sql: &str) -> &str {
         };
         rest = after.unwrap_or_default().trim_start();
     }
+}
+
+/// What is bound, and for each day `x` the id of the first record received on it or later as `x_id`, where the query
+/// asks for that: ids are in every index, times in none.
+fn with_first_ids(connection: &Connection, query: &CustomQuery<'_>) -> Result<Vec<(String, Value)>, Error> {
+    let mut bound = query.bound.to_vec();
+    for (name, value) in query.bound {
+        let name = format!("{name}_id");
+        if !query.sql.contains(&format!(":{name}")) || query.bound.iter().any(|(known, _)| *known == name) {
+            continue;
+        }
+        let day = match value {
+            Value::Text(text) => parse_date(text),
+            _ => None,
+        };
+        let first_id = id_range(connection, day, None)?
+            .map_or(0, |(first, end)| if first < end { first } else { i64::MAX });
+        bound.push((name, Value::Integer(first_id)));
+    }
+    Ok(bound)
 }
 
 fn bind(statement: &mut Statement<'_>, bound: &[(String, Value)]) -> Result<(), Raw> {

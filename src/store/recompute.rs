@@ -21,9 +21,9 @@ use std::collections::HashMap;
 /// Raised whenever the rule for the guilty changes, so that stored crashes follow it after an upgrade.
 const RULE_VERSION: &str = "1";
 /// Backtraces that a step looks at.
-const STEP_BACKTRACES: i64 = 500;
+const STEP_BACKTRACES: i64 = 400;
 /// Crashes that a step moves, unless one backtrace alone has more.
-const STEP_CRASHES: i64 = 10_000;
+const STEP_CRASHES: i64 = 4_000;
 /// Names of functions that are kept in memory at once.
 const NAMES_MAX: usize = 200_000;
 

@@ -26,10 +26,14 @@ fn data(values: &[&[f64]], label: &str) -> Data {
     }
 }
 
+/// An element's name and attributes.
+type Element = (String, Vec<(String, String)>);
+
 /// Name and attributes of each element in the order of opening. Panics where a tag is not closed in its
 /// order.
-fn elements(markup: &str) -> Vec<(String, Vec<(String, String)>)> {
-    let (mut found, mut open): (Vec<(String, Vec<(String, String)>)>, Vec<String>) = (Vec::new(), Vec::new());
+fn elements(markup: &str) -> Vec<Element> {
+    let mut found: Vec<Element> = Vec::new();
+    let mut open: Vec<String> = Vec::new();
     for piece in markup.split('<').skip(1) {
         let (tag, text) = piece.split_once('>').unwrap();
         assert!(!text.contains('>') || !text.contains("&gt"), "{text}");

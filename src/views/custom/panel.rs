@@ -157,7 +157,7 @@ fn shape(show: Show) -> Shape {
 
 fn data(panel: &Panel, noun: &str, categories: &[String], series: &[Run]) -> Data {
     let name = |name: &str| text::one_line(name, NAME_CHARS_MAX);
-    Data {
+    let mut data = Data {
         title: name(&panel.title),
         about: text::one_line(&panel.about, 2_000),
         category_noun: name(noun),
@@ -174,5 +174,9 @@ fn data(panel: &Panel, noun: &str, categories: &[String], series: &[Run]) -> Dat
                     .collect(),
             })
             .collect(),
+    };
+    if panel.show.is_stacked() {
+        chart::fold_series(&mut data, chart::COLOURS);
     }
+    data
 }

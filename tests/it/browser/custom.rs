@@ -36,7 +36,7 @@ fn odd_view() -> String {
         wide = "W".repeat(90),
     );
     let cell = format!(
-        "'{}' AS \"<i>wide</i>\", '{wide}' AS w, :text AS given, NULL AS nothing",
+        "'{}' AS \"<i>wide</i>\", '{wide}' AS w, :text AS given, NULL AS void",
         SCRIPT.replace('\'', "''"),
         wide = "W".repeat(400)
     );
