@@ -10,7 +10,7 @@ use crate::store::{READ_MOST, Store};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 /// Which crashes are counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,37 +60,31 @@ pub struct TopGuilties {
 /// Builds that a list shows apart.
 const BUILDS_MOST: usize = 8;
 
-/// The crashes of one guilty while they are added up.
-#[derive(Default)]
-struct Sum {
-    crashes: i64,
-    by_build: HashMap<i64, i64>,
-}
-
 impl Store {
     /// The guilties of a scope, most crashes first, `skip` of them left out, at most `rows_max`.
     pub fn top_guilties(&self, scope: &CrashScope, skip: usize, rows_max: usize) -> Result<TopGuilties> {
         self.read(READ_MOST, |connection| {
-            let mut sums = sums(connection, scope)?;
-            let mut top =
-                TopGuilties { crashes: sums.values().map(|sum| sum.crashes).sum(), ..TopGuilties::default() };
-            let builds = newest_builds(connection, &sums)?;
-            top.without_guilty = sums.remove(&0).map_or(0, |sum| sum.crashes);
-            for id in hidden_ids(connection)? {
-                top.hidden += sums.remove(&id).map_or(0, |sum| sum.crashes);
+            let counts = counts(connection, scope)?;
+            let mut sums = HashMap::<i64, i64>::new();
+            for count in &counts {
+                *sums.entry(count.guilty_id).or_default() += count.crashes;
             }
-            let mut order: Vec<(i64, i64)> = sums.iter().map(|(id, sum)| (-sum.crashes, *id)).collect();
+            let mut top = TopGuilties { crashes: sums.values().sum(), ..TopGuilties::default() };
+            top.without_guilty = sums.remove(&0).unwrap_or(0);
+            for id in hidden_ids(connection)? {
+                top.hidden += sums.remove(&id).unwrap_or(0);
+            }
+            let mut order: Vec<(i64, i64)> = sums.iter().map(|(id, crashes)| (-crashes, *id)).collect();
             order.sort_unstable();
             top.guilties = order.len();
             top.most = order.first().map_or(0, |(crashes, _)| -crashes);
-            for (index, (_, id)) in order.iter().enumerate().skip(skip).take(rows_max) {
-                let (Some(sum), Some(guilty)) = (sums.get(id), find_guilty(connection, *id)?) else {
-                    continue;
-                };
-                let by_build =
-                    builds.iter().map(|(id, _)| sum.by_build.get(id).copied().unwrap_or(0)).collect();
-                top.rows.push(TopGuilty { rank: index + 1, guilty, crashes: sum.crashes, by_build });
+            let builds = newest_builds(connection, scope.kind, &counts)?;
+            for (index, (crashes, id)) in order.iter().enumerate().skip(skip).take(rows_max) {
+                let Some(guilty) = find_guilty(connection, *id)? else { continue };
+                let by_build = vec![0; builds.len()];
+                top.rows.push(TopGuilty { rank: index + 1, guilty, crashes: -crashes, by_build });
             }
+            share_among_builds(&mut top.rows, &builds, &counts);
             top.builds = builds.into_iter().map(|(_, build)| build).collect();
             Ok(top)
         })
@@ -100,7 +94,7 @@ impl Store {
     pub fn crashes_by_system(&self, kind: CrashKind) -> Result<Vec<(String, i64)>> {
         self.read(READ_MOST, |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT b.system_name, sum(t.crashes) FROM crash_totals t JOIN builds b ON b.id = t.build_id
+                "SELECT b.system_name, sum(t.crashes) FROM crash_builds t JOIN builds b ON b.id = t.build_id
                  WHERE t.kind = ?1 GROUP BY 1 ORDER BY 2 DESC, 1",
             )?;
             let rows = statement.query_map([kind.number()], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -112,8 +106,8 @@ impl Store {
     pub fn crashes_by_build(&self, kind: CrashKind) -> Result<Vec<(BuildName, i64)>> {
         self.read(READ_MOST, |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT b.system_name, b.build, sum(t.crashes) FROM crash_totals t JOIN builds b ON b.id = t.build_id
-                 WHERE t.kind = ?1 GROUP BY t.build_id",
+                "SELECT b.system_name, b.build, t.crashes FROM crash_builds t JOIN builds b ON b.id = t.build_id
+                 WHERE t.kind = ?1",
             )?;
             let rows = statement.query_map([kind.number()], |row| {
                 Ok((BuildName { system_name: row.get(0)?, build: row.get(1)? }, row.get(2)?))
@@ -155,17 +149,22 @@ fn hidden_ids(connection: &Connection) -> Result<Vec<i64>> {
     Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?)
 }
 
-/// The crashes of each guilty; those without one under 0.
-fn sums(connection: &Connection, scope: &CrashScope) -> Result<HashMap<i64, Sum>> {
+/// Crashes of a guilty (0: without one) on a build; a guilty and build may come more than once.
+struct Count {
+    guilty_id: i64,
+    build_id: i64,
+    crashes: i64,
+}
+
+/// The counts that a scope takes together.
+fn counts(connection: &Connection, scope: &CrashScope) -> Result<Vec<Count>> {
     let mut sql = match scope.since_day {
         Some(_) => {
             "SELECT guilty_id, build_id, crashes FROM crash_days WHERE kind = ?1 AND received_day >= ?2"
-                .to_owned()
         }
-        None => {
-            "SELECT guilty_id, build_id, crashes FROM crash_totals WHERE kind = ?1 AND ?2 IS NULL".to_owned()
-        }
-    };
+        None => "SELECT guilty_id, build_id, crashes FROM crash_totals WHERE kind = ?1 AND ?2 IS NULL",
+    }
+    .to_owned();
     let mut values =
         vec![Value::Integer(scope.kind.number()), scope.since_day.map_or(Value::Null, Value::Integer)];
     if let Some(system_name) = &scope.system_name {
@@ -178,30 +177,45 @@ fn sums(connection: &Connection, scope: &CrashScope) -> Result<HashMap<i64, Sum>
         sql.push(')');
     }
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-    let mut sums = HashMap::<i64, Sum>::new();
-    while let Some(row) = rows.next()? {
-        let crashes: i64 = row.get(2)?;
-        let sum = sums.entry(row.get(0)?).or_default();
-        sum.crashes += crashes;
-        *sum.by_build.entry(row.get(1)?).or_default() += crashes;
-    }
-    Ok(sums)
+    let rows = statement.query_map(rusqlite::params_from_iter(values), |row| {
+        Ok(Count { guilty_id: row.get(0)?, build_id: row.get(1)?, crashes: row.get(2)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
 }
 
 /// The newest builds that have crashes: by version where all are of one system, else those that came last.
-fn newest_builds(connection: &Connection, sums: &HashMap<i64, Sum>) -> Result<Vec<(i64, BuildName)>> {
-    let ids: BTreeSet<i64> = sums.values().flat_map(|sum| sum.by_build.keys().copied()).collect();
-    let mut builds = Vec::with_capacity(ids.len());
-    for id in ids.into_iter().rev() {
-        builds.push((id, find_build(connection, id)?));
-    }
+fn newest_builds(
+    connection: &Connection,
+    kind: CrashKind,
+    counts: &[Count],
+) -> Result<Vec<(i64, BuildName)>> {
+    let ids: HashSet<i64> = counts.iter().map(|count| count.build_id).collect();
+    let mut statement = connection.prepare_cached(
+        "SELECT b.id, b.system_name, b.build FROM crash_builds t JOIN builds b ON b.id = t.build_id
+         WHERE t.kind = ?1 ORDER BY b.id DESC",
+    )?;
+    let rows = statement.query_map([kind.number()], |row| {
+        Ok((row.get(0)?, BuildName { system_name: row.get(1)?, build: row.get(2)? }))
+    })?;
+    let mut builds = rows.collect::<rusqlite::Result<Vec<(i64, BuildName)>>>()?;
+    builds.retain(|(id, _)| ids.contains(id));
     let is_one_system = builds.windows(2).all(|pair| pair[0].1.system_name == pair[1].1.system_name);
     if is_one_system {
         builds.sort_by(|(_, a), (_, b)| by_system_newest_first(a, b));
     }
     builds.truncate(BUILDS_MOST);
     Ok(builds)
+}
+
+/// Fills in how many crashes of each row are of each build.
+fn share_among_builds(rows: &mut [TopGuilty], builds: &[(i64, BuildName)], counts: &[Count]) {
+    let row_of: HashMap<i64, usize> = rows.iter().enumerate().map(|(at, row)| (row.guilty.id, at)).collect();
+    for count in counts {
+        let Some(row) = row_of.get(&count.guilty_id) else { continue };
+        if let Some(place) = builds.iter().position(|(id, _)| *id == count.build_id) {
+            rows[*row].by_build[place] += count.crashes;
+        }
+    }
 }
 
 /// The build of this number.

@@ -14,7 +14,8 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Every derived row, ids of functions and backtraces replaced by what they stand for.
-const DUMPS: [&str; 11] = [
+const DUMPS: [&str; 12] = [
+    "SELECT * FROM crash_builds",
     "SELECT d.kind, d.received_day, f.name, f.module, d.build_id, d.crashes FROM crash_days d
        LEFT JOIN functions f ON f.id = d.guilty_id",
     "SELECT d.kind, f.name, f.module, d.build_id, d.crashes FROM crash_totals d

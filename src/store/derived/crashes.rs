@@ -215,12 +215,17 @@ impl Crashes {
     /// Writes the noted counts.
     pub fn flush(&mut self, connection: &Connection) -> Result<()> {
         let mut totals = HashMap::<(i64, i64, i64), i64>::new();
+        let mut builds = HashMap::<(i64, i64), i64>::new();
         for ((kind, day, guilty, build), crashes) in self.days.drain().filter(|(_, crashes)| *crashes != 0) {
             add_to_day(connection, (kind, day, guilty, build), crashes)?;
             *totals.entry((kind, guilty, build)).or_default() += crashes;
+            *builds.entry((kind, build)).or_default() += crashes;
         }
         for (key, crashes) in totals.into_iter().filter(|(_, crashes)| *crashes != 0) {
             add_to_total(connection, key, crashes)?;
+        }
+        for (key, crashes) in builds.into_iter().filter(|(_, crashes)| *crashes != 0) {
+            add_to_build(connection, key, crashes)?;
         }
         for (backtrace, (crashes, newest)) in self.backtraces.drain() {
             connection
@@ -265,6 +270,21 @@ fn add_to_total(connection: &Connection, (kind, guilty, build): (i64, i64, i64),
                 "DELETE FROM crash_totals WHERE kind = ?1 AND guilty_id = ?2 AND build_id = ?3 AND crashes = 0",
             )?
             .execute([kind, guilty, build])?;
+    }
+    Ok(())
+}
+
+fn add_to_build(connection: &Connection, (kind, build): (i64, i64), crashes: i64) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO crash_builds (kind, build_id, crashes) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET crashes = crashes + excluded.crashes",
+        )?
+        .execute([kind, build, crashes])?;
+    if crashes < 0 {
+        connection
+            .prepare_cached("DELETE FROM crash_builds WHERE kind = ?1 AND build_id = ?2 AND crashes = 0")?
+            .execute([kind, build])?;
     }
     Ok(())
 }

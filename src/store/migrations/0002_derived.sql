@@ -56,6 +56,14 @@ CREATE TABLE crash_totals (
   PRIMARY KEY (kind, guilty_id, build_id)
 ) STRICT, WITHOUT ROWID;
 
+-- The same over all days and guilties.
+CREATE TABLE crash_builds (
+  kind INTEGER NOT NULL,
+  build_id INTEGER NOT NULL,
+  crashes INTEGER NOT NULL,
+  PRIMARY KEY (kind, build_id)
+) STRICT, WITHOUT ROWID;
+
 -- What an admin changed of the shipped blacklist. Whether that is on at all is blacklist_defaults in meta, which list
 -- the stored guilties follow is guilties_follow there, and how far those came that follow a new one is recompute.
 CREATE TABLE blacklist (

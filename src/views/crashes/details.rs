@@ -19,6 +19,8 @@ use maud::{Markup, html};
 const CHART_BUILDS_MAX: usize = 60;
 /// Builds that have a table.
 const TABLES_MAX: usize = 50;
+/// Builds with a table of their own where nothing is said.
+const TABLES_USUAL: usize = 12;
 /// Builds after those that are listed with their counts.
 const BUILDS_LISTED_MAX: usize = 1_000;
 
@@ -208,17 +210,19 @@ fn columns(details: &GuiltyDetails) -> chart::Data {
 
 fn tables(details: &GuiltyDetails) -> Markup {
     let all = links::link(&guilty_url(details.guilty.id), [("all", "1")]);
-    let more = details.by_build.get(TABLES_MAX..).unwrap_or(&[]);
+    let tables_most = if details.is_all { TABLES_MAX } else { TABLES_USUAL };
+    let more = details.by_build.get(tables_most..).unwrap_or(&[]);
     let unlisted = more.len().saturating_sub(BUILDS_LISTED_MAX);
     html! {
         div.on_builds {
-            @for build in details.by_build.iter().take(TABLES_MAX) {
+            @for build in details.by_build.iter().take(tables_most) {
                 (table(details, build, &all))
             }
         }
         @if !more.is_empty() {
             details {
                 summary { (more.len()) " older builds" }
+                @if !details.is_all { p { a href=(all) { "Show their machines too" } } }
                 ul {
                     @for build in more.iter().take(BUILDS_LISTED_MAX) {
                         li {

@@ -166,6 +166,14 @@ CREATE TABLE crash_totals (
   PRIMARY KEY (kind, guilty_id, build_id)
 ) STRICT, WITHOUT ROWID;
 
+-- The same over all days and guilties.
+CREATE TABLE crash_builds (
+  kind INTEGER NOT NULL,
+  build_id INTEGER NOT NULL,
+  crashes INTEGER NOT NULL,
+  PRIMARY KEY (kind, build_id)
+) STRICT, WITHOUT ROWID;
+
 -- What an admin changed of the shipped blacklist. Whether that is on at all is blacklist_defaults in meta, which list
 -- the stored guilties follow is guilties_follow there, and how far those came that follow a new one is recompute.
 CREATE TABLE blacklist (
@@ -262,5 +270,6 @@ INSERT INTO backtraces (id, digest, kind, functions, guilty_id, crashes, newest_
 INSERT INTO crashes (record_id, backtrace_id, build_id, received_day, machine_id) VALUES (2, 1, 1, 20763, 'a machine');
 INSERT INTO crash_days (kind, received_day, guilty_id, build_id, crashes) VALUES (1, 20763, 1, 1, 1);
 INSERT INTO crash_totals (kind, guilty_id, build_id, crashes) VALUES (1, 1, 1, 1);
+INSERT INTO crash_builds (kind, build_id, crashes) VALUES (1, 1, 1);
 INSERT INTO blacklist (entry, is_on) VALUES ('my_assert [app]', 1);
 PRAGMA user_version = 2;
