@@ -29,14 +29,25 @@ pub fn list(web: &Web, call: &Call) -> Result<Response> {
     };
     let from_id = call.query.first("from_id").map(|value| count("from_id", value)).transpose()?;
     let format = format_asked_for(call.head.field("accept").unwrap_or(""));
-    let etag = format!("W/\"{}-{format:?}\"", app.store.records_etag(&filter, from_id, ETAG_SEARCH_MOST)?);
-    if matches_etag(call, &etag) {
-        return Ok(Response { data: ResponseBody::empty(), ..respond::data(304, format.content_type(), "") }
-            .with_unique_header("ETag", etag));
+    let tag_of = |newest: i64| -> Result<String> {
+        Ok(format!("W/\"{}-{format:?}\"", app.store.records_etag(&filter, newest)?))
+    };
+    // Who has an older answer is told at once that nothing is new, where that is quickly seen.
+    if call.head.field("if-none-match").is_some()
+        && let Some(newest) = app.store.newest_match(&filter, from_id, ETAG_SEARCH_MOST)?
+    {
+        let etag = tag_of(newest)?;
+        if matches_etag(call, &etag) {
+            return Ok(not_modified(format, etag));
+        }
     }
     let rows = usize::try_from(limit).unwrap_or(1);
     // One more than asked for tells whether there is a next page.
     let mut ids = app.store.list_record_ids(&filter, from_id, rows + 1)?;
+    let etag = tag_of(ids.first().copied().unwrap_or(0))?;
+    if matches_etag(call, &etag) {
+        return Ok(not_modified(format, etag));
+    }
     let next = (ids.len() > rows).then(|| ids[rows - 1]);
     ids.truncate(rows);
     let body = RecordsBody::new(web.shared_app(), format, Source::Ids(ids.into()));
@@ -46,6 +57,11 @@ pub fn list(web: &Web, call: &Call) -> Result<Response> {
             response.with_unique_header("Link", format!("<{}>; rel=\"next\"", next_page(&call.query, id)));
     }
     Ok(response)
+}
+
+fn not_modified(format: Format, etag: String) -> Response {
+    Response { data: ResponseBody::empty(), ..respond::data(304, format.content_type(), "") }
+        .with_unique_header("ETag", etag)
 }
 
 fn next_page(query: &Pairs, from_id: i64) -> String {

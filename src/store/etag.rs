@@ -10,33 +10,36 @@ use rusqlite::OptionalExtension;
 use std::time::Duration;
 
 impl Store {
-    /// A tag of the records that a filter chooses: which file it is, the newest that matches, the oldest by the
-    /// filter's time, and how many deletions there were. Searching for the newest match ends after `search_most`;
-    /// then the newest record of all stands in, and the tag changes more often than it had to.
-    pub fn records_etag(
+    /// The id of the newest record that a filter chooses, 0 where it chooses none; not known where the search does not
+    /// end within `search_most`.
+    pub fn newest_match(
         &self,
         filter: &RecordFilter,
         below_id: Option<i64>,
         search_most: Duration,
-    ) -> Result<String> {
-        let newest = if filter.is_all() && below_id.is_none() {
-            self.newest_record_id()?
-        } else {
-            let query = RecordQuery {
-                filter: filter.clone(),
-                below_id,
-                above_id: None,
-                rows_max: 1,
-                payload: PayloadPart::Start(0),
-                search_most,
-            };
-            let page = self.list_records(&query)?;
-            match (page.records.first(), page.searched_back_to) {
-                (Some(record), _) => record.id,
-                (None, None) => 0,
-                (None, Some(_)) => self.newest_record_id()?,
-            }
+    ) -> Result<Option<i64>> {
+        if filter.is_all() && below_id.is_none() {
+            return Ok(Some(self.newest_record_id()?));
+        }
+        let query = RecordQuery {
+            filter: filter.clone(),
+            below_id,
+            above_id: None,
+            rows_max: 1,
+            payload: PayloadPart::Start(0),
+            search_most,
         };
+        let page = self.list_records(&query)?;
+        Ok(match (page.records.first(), page.searched_back_to) {
+            (Some(record), _) => Some(record.id),
+            (None, None) => Some(0),
+            (None, Some(_)) => None,
+        })
+    }
+
+    /// A tag of the records that a filter chooses, the newest of which is `newest_match` (0: none): which file it is,
+    /// that record, the oldest by the filter's time, and how many deletions there were.
+    pub fn records_etag(&self, filter: &RecordFilter, newest_match: i64) -> Result<String> {
         self.read(READ_MOST, |connection| {
             let meta = |name: &str| {
                 connection
@@ -52,7 +55,7 @@ impl Store {
             };
             // An empty stretch begins where the next record will: the same for all of them.
             let oldest = oldest.min(newest_id(connection)?);
-            Ok(format!("{}-{deletions}-{newest}-{oldest}", file.get(..8).unwrap_or("")))
+            Ok(format!("{}-{deletions}-{newest_match}-{oldest}", file.get(..8).unwrap_or("")))
         })
     }
 }

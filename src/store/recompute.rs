@@ -140,8 +140,6 @@ fn step(write: &mut Write<'_>) -> Result<bool> {
                 break;
             }
             moved += candidate.crashes;
-            // What the batch has noted so far is in no row yet.
-            write.state.derived.crashes.flush(connection)?;
             write.state.derived.crashes.move_backtrace(
                 connection,
                 candidate.id,
