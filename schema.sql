@@ -128,7 +128,7 @@ CREATE TABLE backtraces (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   digest INTEGER NOT NULL UNIQUE, -- first 8 bytes of the SHA-256 over kind and frames with their sources
   kind INTEGER NOT NULL CHECK (kind IN (1, 2)), -- 1 program, 2 kernel
-  functions BLOB NOT NULL, -- ids of functions, 4 bytes each, little-endian, top first; src/store/crashes.rs says which
+  functions BLOB NOT NULL, -- ids of functions, 4 bytes each, little-endian, top first; src/store/derived/crashes.rs says which
   guilty_id INTEGER REFERENCES functions (id), -- by the blacklist that applies; NULL where there is no frame
   crashes INTEGER NOT NULL DEFAULT 0, -- how many rows of crashes have it, always exact
   newest_record_id INTEGER NOT NULL DEFAULT 0 -- the greatest record_id of these
@@ -181,7 +181,7 @@ CREATE TABLE blacklist (
 ) STRICT, WITHOUT ROWID;
 
 -- Machine checks and thermal events by the ISO week of their capture; a week is its number since that of 1970-01-01.
--- This and the next five are always exact and have no rows of zero. A capture time that is more than a day ahead of the
+-- This and the next six are always exact and have no rows of zero. A capture time that is more than a day ahead of the
 -- reception counts as the reception.
 CREATE TABLE machine_check_weeks (
   week INTEGER NOT NULL,

@@ -95,7 +95,7 @@ impl Turns {
         while *free == 0 {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Error::busy("Too many searches in payloads at once; try again in a moment"));
+                return Err(Error::busy("Too many ask for this at once; try again in a moment"));
             }
             free = self.changed.wait_timeout(free, left).unwrap_or_else(PoisonError::into_inner).0;
         }

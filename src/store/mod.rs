@@ -8,9 +8,9 @@ mod aggregates;
 mod blacklist;
 mod checkpoint;
 mod choices;
-mod custom_query;
 mod crash_details;
 mod crash_list;
+mod custom_query;
 mod derived;
 mod dimensions;
 mod disk;
@@ -41,9 +41,9 @@ pub mod bulk;
 pub use blacklist::{BlacklistChange, BlacklistState};
 pub use checkpoint::WAL_BYTES_THRESHOLD;
 pub use choices::RecordChoices;
-pub use custom_query::{CUSTOM_FUNCTIONS, CustomQuery, CustomReader, EXPORT_VIEWS, QueryFailure};
 pub use crash_details::{BacktracePage, BacktraceQuery, CrashOfRecord, FoldedBacktrace, GuiltyBuild};
 pub use crash_list::{CrashScope, TopGuilties, TopGuilty};
+pub use custom_query::{CUSTOM_FUNCTIONS, CustomQuery, CustomReader, EXPORT_VIEWS, QueryFailure};
 pub use lock::Lock;
 pub use machine_checks::{MACHINE_CHECK_CLASSES, MachineCheckMachine, MachineChecks};
 pub use open::{Missing, SCHEMA_VERSION, database_path};
@@ -91,6 +91,7 @@ pub struct Store {
     is_stopping: Arc<AtomicBool>,
     gate: Arc<Gate>,
     payload_searches: Turns,
+    previews: Turns,
     custom: CustomReader,
 }
 
@@ -117,6 +118,8 @@ impl Store {
             gate,
             // The other half of the readers is for what answers at once.
             payload_searches: Turns::new((options.readers as usize / 2).max(1)),
+            // Each holds names of functions in memory.
+            previews: Turns::new(1),
         };
         store.newest_record_id()?;
         store.hold_ballast();

@@ -17,15 +17,24 @@ use crate::store::{READ_MOST, Store};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 /// Raised whenever the rule for the guilty changes, so that stored crashes follow it after an upgrade.
 const RULE_VERSION: &str = "1";
 /// Backtraces that a step looks at.
 const STEP_BACKTRACES: i64 = 400;
+/// Backtraces that a preview reads at once.
+const PREVIEW_BACKTRACES: i64 = 50;
 /// Crashes that a step moves, unless one backtrace alone has more.
 const STEP_CRASHES: i64 = 4_000;
-/// Names of functions that are kept in memory at once.
-const NAMES_MAX: usize = 200_000;
+/// A step ends after this long, but for the backtrace that it is at: posts wait meanwhile.
+const STEP_MOST: Duration = Duration::from_millis(20);
+/// Bytes of names of functions that are kept in memory at once.
+const NAMES_BYTES_MAX: usize = 16 << 20;
+/// A preview gives its connection back after this long and takes another, so that pages take turns with it.
+const LEASE: Duration = Duration::from_millis(100);
+/// How long a preview waits for the one before it.
+const TURN_MOST: Duration = Duration::from_secs(5);
 
 /// Crashes that would have another guilty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,25 +73,30 @@ pub fn mark_followed(connection: &Connection) -> Result<()> {
     set_meta(connection, "guilties_follow", &digest_of(&load_blacklist(connection)?))
 }
 
-/// Names of functions, read as they are needed.
+/// Names and modules of functions, read as they are needed.
 #[derive(Default)]
-struct Names(HashMap<i64, (String, String)>);
+struct Names {
+    by_id: HashMap<i64, (String, String)>,
+    bytes: usize,
+}
 
 impl Names {
     /// The guilty among functions by id, top first.
     fn guilty(&mut self, connection: &Connection, ids: &[i64], blacklist: &Blacklist) -> Result<Option<i64>> {
-        if self.0.len() > NAMES_MAX {
-            self.0.clear();
+        if self.bytes > NAMES_BYTES_MAX {
+            *self = Names::default();
         }
         for id in ids {
-            if !self.0.contains_key(id) {
+            if !self.by_id.contains_key(id) {
                 let mut find =
                     connection.prepare_cached("SELECT name, module FROM functions WHERE id = ?1")?;
-                self.0.insert(*id, find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?);
+                let names: (String, String) = find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                self.bytes += names.0.len() + names.1.len() + size_of::<(i64, String, String)>();
+                self.by_id.insert(*id, names);
             }
         }
-        let frames =
-            ids.iter().filter_map(|id| self.0.get(id)).map(|(name, module)| (name.as_str(), module.as_str()));
+        let frames = ids.iter().filter_map(|id| self.by_id.get(id));
+        let frames = frames.map(|(name, module)| (name.as_str(), module.as_str()));
         Ok(guilty_frame(frames, blacklist).and_then(|index| ids.get(index).copied()))
     }
 }
@@ -130,9 +144,16 @@ fn step(write: &mut Write<'_>) -> Result<bool> {
     let mut through = done_through(connection, &digest)?;
     let found = candidates(connection, through, STEP_BACKTRACES)?;
     let is_last = found.len() < STEP_BACKTRACES as usize;
+    let first_id = found.first().map_or(0, |candidate| candidate.id);
     let mut moved = 0;
     let mut is_cut = false;
+    let until = Instant::now() + STEP_MOST;
     for candidate in found {
+        // At least one is done, however long it takes.
+        if candidate.id > first_id && Instant::now() >= until {
+            is_cut = true;
+            break;
+        }
         let guilty_id = names.guilty(connection, &candidate.functions, &blacklist)?;
         if guilty_id != candidate.guilty_id {
             if moved > 0 && moved + candidate.crashes > STEP_CRASHES {
@@ -183,22 +204,17 @@ impl Store {
 
     /// Which stored crashes would have another guilty under `proposed`, most crashes first.
     pub fn preview_blacklist(&self, proposed: &BlacklistState) -> Result<Vec<GuiltyMove>> {
+        let _turn = self.previews.take(TURN_MOST)?;
         let blacklist = proposed.effective();
+        let mut moves = HashMap::<(Option<i64>, Option<i64>), i64>::new();
+        let mut names = Names::default();
+        let mut through = Some(0);
+        while let Some(above_id) = through {
+            through = self.read(READ_MOST, |connection| {
+                preview_some(connection, &blacklist, above_id, &mut names, &mut moves)
+            })?;
+        }
         self.read(READ_MOST, |connection| {
-            let mut names = Names::default();
-            let mut moves = HashMap::<(Option<i64>, Option<i64>), i64>::new();
-            let mut through = 0;
-            loop {
-                let found = candidates(connection, through, STEP_BACKTRACES)?;
-                let Some(last) = found.last() else { break };
-                through = last.id;
-                for candidate in found {
-                    let guilty_id = names.guilty(connection, &candidate.functions, &blacklist)?;
-                    if guilty_id != candidate.guilty_id && candidate.crashes > 0 {
-                        *moves.entry((candidate.guilty_id, guilty_id)).or_default() += candidate.crashes;
-                    }
-                }
-            }
             let find = |id: Option<i64>| id.map_or(Ok(None), |id| find_guilty(connection, id));
             let mut found = Vec::with_capacity(moves.len());
             for ((from, to), crashes) in moves {
@@ -208,4 +224,28 @@ impl Store {
             Ok(found)
         })
     }
+}
+
+/// Adds up the moves of backtraces above an id for a while; returns the id to go on above, none at the end.
+fn preview_some(
+    connection: &Connection,
+    blacklist: &Blacklist,
+    above_id: i64,
+    names: &mut Names,
+    moves: &mut HashMap<(Option<i64>, Option<i64>), i64>,
+) -> Result<Option<i64>> {
+    let until = Instant::now() + LEASE;
+    let mut through = above_id;
+    while Instant::now() < until {
+        let found = candidates(connection, through, PREVIEW_BACKTRACES)?;
+        let Some(last) = found.last() else { return Ok(None) };
+        through = last.id;
+        for candidate in found {
+            let guilty_id = names.guilty(connection, &candidate.functions, blacklist)?;
+            if guilty_id != candidate.guilty_id && candidate.crashes > 0 {
+                *moves.entry((candidate.guilty_id, guilty_id)).or_default() += candidate.crashes;
+            }
+        }
+    }
+    Ok(Some(through))
 }

@@ -4,6 +4,7 @@
 use crate::error::Result;
 use crate::model::filter::RecordFilter;
 use crate::model::record::{ClassificationPattern, EventId, Severity};
+use crate::store::derived::AHEAD_SECS_MAX;
 use crate::store::record_insert::StoredMachineId;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -186,7 +187,8 @@ impl Conditions {
         if let Some(before) = filter.received_before {
             all.add("r.received_at < ?".into(), vec![Value::Integer(before)]);
         }
-        let captured_at = "iif(r.captured_at > r.received_at + 86400, r.received_at, r.captured_at)";
+        let captured_at =
+            format!("iif(r.captured_at > r.received_at + {AHEAD_SECS_MAX}, r.received_at, r.captured_at)");
         if let Some(from) = filter.captured_from {
             all.add(format!("{captured_at} >= ?"), vec![Value::Integer(from)]);
         }

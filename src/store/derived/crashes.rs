@@ -8,8 +8,9 @@
 use crate::error::{Error, Result};
 use crate::guilty::blacklist::Blacklist;
 use crate::guilty::select::guilty_frame;
-use crate::guilty::trace::{Trace, function_name};
+use crate::guilty::trace::{Frame, Trace, function_name};
 use crate::model::crash::CrashKind;
+use crate::model::record::hex;
 use crate::store::blacklist::load_blacklist;
 use crate::store::derived::{Facts, day_of};
 use rusqlite::{Connection, OptionalExtension};
@@ -18,22 +19,42 @@ use std::collections::{HashMap, HashSet};
 
 /// Different functions of a backtrace that are kept; a real one has a few dozen.
 const FUNCTIONS_MAX: usize = 1_024;
+/// Most bytes of a function's or module's name that are kept; of a longer one its beginning and a digest. No entry of
+/// the blacklist is as long.
+const NAME_BYTES_MAX: usize = 2_000;
 /// Backtraces that the writer remembers.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// A function as a payload names it.
+/// A function as a payload names it, its texts cut where they are too long.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SeenFunction {
     /// As sent.
     pub function: String,
+    /// What it is matched and grouped by.
+    pub name: String,
     /// Module, perhaps empty.
     pub module: String,
 }
 
 impl SeenFunction {
-    fn name(&self) -> &str {
-        function_name(&self.function)
+    fn of(frame: &Frame<'_>) -> SeenFunction {
+        SeenFunction {
+            function: kept(frame.function),
+            name: kept(function_name(frame.function)),
+            module: kept(frame.module),
+        }
     }
+}
+
+/// A text within [`NAME_BYTES_MAX`]; two that are cut stay two.
+fn kept(text: &str) -> String {
+    if text.len() <= NAME_BYTES_MAX {
+        return text.to_owned();
+    }
+    const DIGEST_BYTES: usize = 16;
+    let digest = hex(&Sha256::digest(text)[..DIGEST_BYTES]);
+    let start = &text[..text.floor_char_boundary(NAME_BYTES_MAX - 2 * DIGEST_BYTES - '…'.len_utf8())];
+    format!("{start}…{digest}")
 }
 
 /// What a payload's crashing thread gives.
@@ -61,10 +82,7 @@ impl PreparedTrace {
             let is_new =
                 seen.len() < FUNCTIONS_MAX && seen.insert((function_name(frame.function), frame.module));
             if is_new || index + 1 == frames.len() {
-                functions.push(SeenFunction {
-                    function: frame.function.to_owned(),
-                    module: frame.module.to_owned(),
-                });
+                functions.push(SeenFunction::of(frame));
             }
         }
         let mut first = [0; 8];
@@ -172,7 +190,7 @@ impl Crashes {
             Some(blacklist) => blacklist,
             None => load_blacklist(connection)?.effective(),
         };
-        let frames = trace.functions.iter().map(|seen| (seen.name(), seen.module.as_str()));
+        let frames = trace.functions.iter().map(|seen| (seen.name.as_str(), seen.module.as_str()));
         let guilty_id = guilty_frame(frames, &blacklist).map(|index| ids[index]);
         self.blacklist = Some(blacklist);
         connection
@@ -292,13 +310,55 @@ fn add_to_build(connection: &Connection, (kind, build): (i64, i64), crashes: i64
 fn function_id(connection: &Connection, seen: &SeenFunction) -> Result<i64> {
     let found = connection
         .prepare_cached("SELECT id FROM functions WHERE name = ?1 AND module = ?2")?
-        .query_row([seen.name(), &seen.module], |row| row.get(0))
+        .query_row([&seen.name, &seen.module], |row| row.get(0))
         .optional()?;
     if let Some(id) = found {
         return Ok(id);
     }
     connection
         .prepare_cached("INSERT INTO functions (function, name, module) VALUES (?1, ?2, ?3)")?
-        .execute([&seen.function, seen.name(), &seen.module])?;
+        .execute([&seen.function, &seen.name, &seen.module])?;
     Ok(connection.last_insert_rowid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn functions(payload: &str) -> Vec<SeenFunction> {
+        PreparedTrace::of(CrashKind::Program, payload).functions
+    }
+
+    #[test]
+    fn each_function_is_kept_once_and_the_bottom_one_at_the_end() {
+        let cases: [(&str, &[&str]); 4] = [
+            ("x\n#0 a() - [m]\n#1 b() - [m]\n#2 a() - [m]\n#3 c() - [m]", &["a", "b", "c"]),
+            ("x\n#0 a() - [m]\n#1 b() - [m]\n#2 a@V() - [m]", &["a", "b", "a"]),
+            ("x\n#0 a - [m]\n#1 a - [n]", &["a", "a"]),
+            ("x\nno frame", &[]),
+        ];
+        for (payload, expected) in cases {
+            let names: Vec<String> = functions(payload).into_iter().map(|seen| seen.name).collect();
+            assert_eq!(names, expected, "{payload}");
+        }
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_different() {
+        let long = "ä".repeat(150_000);
+        let seen = functions(&format!("x\n#0 {long}1() - [{long}]\n#1 {long}2() - [{long}]"));
+        assert_eq!(seen.len(), 2);
+        assert!(
+            seen.iter().all(|seen| seen.name.len() <= NAME_BYTES_MAX && seen.module.len() <= NAME_BYTES_MAX)
+        );
+        assert_ne!(seen[0].name, seen[1].name);
+        assert_eq!(seen[0].module, seen[1].module);
+    }
+
+    #[test]
+    fn functions_survive_their_encoding() {
+        let ids = [1, 255, 65_536, i64::from(u32::MAX)];
+        assert_eq!(decode_functions(&encode_functions(&ids).unwrap()).collect::<Vec<_>>(), ids);
+        assert!(encode_functions(&[i64::from(u32::MAX) + 1]).is_err());
+    }
 }

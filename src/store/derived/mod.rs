@@ -23,7 +23,7 @@ use rusqlite::Connection;
 /// The classification of a sign of life.
 pub const HEARTBEAT: &str = "org.clearlinux/heartbeat/ping";
 /// A capture time further ahead of the reception than this is a wrong clock.
-const AHEAD_SECS_MAX: i64 = DAY_SECS;
+pub const AHEAD_SECS_MAX: i64 = DAY_SECS;
 
 /// What a record's payload gives beside the record.
 #[derive(Debug)]
