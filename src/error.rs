@@ -97,12 +97,13 @@ pub struct Error {
     kind: Kind,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    is_quiet: bool,
 }
 
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), source: None }
+        Error { kind, message: message.into(), source: None, is_quiet: false }
     }
 
     /// The input breaks a rule.
@@ -134,6 +135,17 @@ impl Error {
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same error, logged at debug: for what anybody brings about by asking often.
+    pub fn quiet(mut self) -> Error {
+        self.is_quiet = true;
+        self
+    }
+
+    /// The level at which it is logged: that of its kind, debug where it is quiet.
+    pub fn log_level(&self) -> log::Level {
+        if self.is_quiet { log::Level::Debug } else { self.kind.log_level() }
     }
 
     /// What sort of failure it is.
@@ -174,6 +186,13 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quiet_error_is_for_debugging_only() {
+        assert_eq!(Error::busy("x").log_level(), log::Level::Warn);
+        let quiet = Error::busy("x").quiet();
+        assert_eq!((quiet.log_level(), quiet.kind()), (log::Level::Debug, Kind::Busy));
+    }
 
     #[test]
     fn causes_are_listed_in_order_and_never_in_the_message() {

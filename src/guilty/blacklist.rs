@@ -53,6 +53,25 @@ impl Entry {
         }
         Ok(Entry { name, module })
     }
+
+    /// Every entry that holds a function of this module, the best one first: by the path of a Rust function,
+    /// then by its name, each in this module and in any. `name` is as [`function_name`] makes it.
+    pub fn holding(name: &str, module: &str) -> Vec<Entry> {
+        let modules = [Some(module.to_owned()), None];
+        names(name)
+            .flat_map(|name| modules.clone().map(|module| Entry { name: name.clone(), module }))
+            .collect()
+    }
+}
+
+/// The names by which an entry may hold a function: the path of a Rust function, then `name` itself.
+pub fn names(name: &str) -> impl Iterator<Item = String> {
+    path(name).into_iter().chain([name.to_owned()])
+}
+
+/// The path of a Rust function; None for one without a crate before it, which could be any function of C.
+fn path(name: &str) -> Option<String> {
+    rust_path(name).filter(|path| path.contains("::"))
 }
 
 /// Where the bracket of the module opens: the one that matches the last, behind a space or at the very start.
@@ -134,7 +153,7 @@ impl Blacklist {
         };
         (self.has_fixed && is_fixed)
             || self.has_entry(name, module)
-            || (self.has_paths && rust_path(name).is_some_and(|path| self.has_entry(&path, module)))
+            || (self.has_paths && path(name).is_some_and(|path| self.has_entry(&path, module)))
     }
 
     fn has_entry(&self, name: &str, module: &str) -> bool {
@@ -183,6 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn every_entry_that_holds_a_function_is_known_the_best_first() {
+        let legacy = "_ZN4core9panicking9panic_fmt17h986431a242f411cbE";
+        let in_app = format!("{legacy} [app]");
+        let cases: &[(&str, &[&str])] = &[
+            ("abort", &["abort [app]", "abort"]),
+            ("_ZN3foo3barEv", &["_ZN3foo3barEv [app]", "_ZN3foo3barEv"]),
+            (legacy, &["core::panicking::panic_fmt [app]", "core::panicking::panic_fmt", &in_app, legacy]),
+        ];
+        for (name, expected) in cases {
+            let holding = Entry::holding(name, "app");
+            assert_eq!(holding.iter().map(Entry::to_string).collect::<Vec<_>>(), *expected);
+            for entry in holding {
+                assert!(Blacklist::new([entry.clone()]).holds(name, "app", false), "{entry}");
+            }
+        }
+    }
+
+    #[test]
     fn a_list_holds_its_entries_and_the_two_fixed_ones() {
         let entries = ["abort [libc.so.6]", "g_log", "core::panicking::panic_fmt", "std::rt::run [app]"];
         let list = Blacklist::new(entries.map(|text| Entry::parse(text).unwrap()));
@@ -205,6 +242,12 @@ mod tests {
         ];
         for (name, module, is_last, expected) in cases {
             assert_eq!(list.holds(name, module, is_last), expected, "{name} [{module}]");
+        }
+        let mut main = Blacklist::new([Entry::parse("main").unwrap(), Entry::parse("a::b").unwrap()]);
+        assert!(main.holds("main", "app", false));
+        for has_paths in [true, false] {
+            main.has_paths = has_paths;
+            assert!(!main.holds("_ZN4main17h986431a242f411cbE", "app", false));
         }
         assert_eq!(FIXED.len(), 2);
         let empty = Blacklist::empty();

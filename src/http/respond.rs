@@ -86,7 +86,7 @@ pub fn error(head: &Head, error: &Error) -> Response {
     let kind = error.kind();
     let id = next_id();
     log::log!(
-        kind.log_level(),
+        error.log_level(),
         "Request {id}: {} {}: {}",
         head.method,
         head.target.chars().take(200).collect::<String>().escape_debug(),

@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::model::pairs::Pairs;
-use crate::model::record::ClassificationPattern;
+use crate::model::record::{CLASSIFICATION_CHARS_MAX, ClassificationPattern};
 use crate::model::time::{DAY_SECS, parse_date};
 
 /// Most characters of a machine id.
@@ -20,10 +20,13 @@ pub const NO_SYSTEM: &str = "\"\"";
 pub const HOST_TYPE_CHARS_MAX: usize = 250;
 /// Most characters of a regular expression; a longer one is refused before it is compiled.
 pub const PATTERN_CHARS_MAX: usize = 1000;
+/// Most classifications that `classification_in` names.
+pub const CLASSIFICATIONS_MAX: usize = 20;
 
 /// The parameters that choose records, in the order in which a form shows them and a link writes them.
-pub const PARAMETERS: [&str; 16] = [
+pub const PARAMETERS: [&str; 17] = [
     "classification",
+    "classification_in",
     "severity",
     "machine_id",
     "system_name",
@@ -46,6 +49,8 @@ pub const PARAMETERS: [&str; 16] = [
 pub struct RecordFilter {
     /// Exact or by prefix.
     pub classification: Option<ClassificationPattern>,
+    /// One of these, each exact; empty: any. At most [`CLASSIFICATIONS_MAX`].
+    pub classification_in: Vec<String>,
     /// Any number: one that no record can have finds nothing.
     pub severity: Option<i64>,
     /// The sender's machine id.
@@ -104,6 +109,10 @@ impl RecordFilter {
         };
         let mut filter = RecordFilter {
             classification: value("classification").map(classification).transpose()?,
+            classification_in: value("classification_in")
+                .map(classification_in)
+                .transpose()?
+                .unwrap_or_default(),
             severity: value("severity").map(|v| integer("severity", v)).transpose()?,
             machine_id: value("machine_id")
                 .map(|v| text("machine_id", v, MACHINE_ID_CHARS_MAX))
@@ -169,6 +178,23 @@ fn classification(value: &str) -> Parsed<ClassificationPattern> {
         parameter: "classification".into(),
         message: error.message().into(),
     })
+}
+
+/// Names between commas; white space around them does not count. A name that has a comma cannot be asked for here.
+fn classification_in(value: &str) -> Parsed<Vec<String>> {
+    let names: Vec<String> = value.split(',').map(|name| name.trim().to_owned()).collect();
+    let rule =
+        match names.iter().map(|name| name.chars().count()).find(|chars| *chars > CLASSIFICATION_CHARS_MAX) {
+            Some(chars) => {
+                format!("must have at most {CLASSIFICATION_CHARS_MAX} characters in each, not {chars}")
+            }
+            None if names.len() > CLASSIFICATIONS_MAX => {
+                format!("must name at most {CLASSIFICATIONS_MAX}, not {}", names.len())
+            }
+            None if names.iter().any(String::is_empty) => "must not have an empty name".to_owned(),
+            None => return Ok(names),
+        };
+    Err(broken("classification_in", &rule))
 }
 
 /// Reads a whole number that may be negative.
@@ -268,8 +294,13 @@ mod tests {
     #[test]
     fn every_broken_parameter_is_named() {
         let long = "x".repeat(300);
+        let many = vec!["a/b/c"; CLASSIFICATIONS_MAX + 1].join(",");
         let cases: &[(&str, &str)] = &[
             ("classification", &long),
+            ("classification_in", ""),
+            ("classification_in", "a/b/c,,d/e/f"),
+            ("classification_in", &long[..141]),
+            ("classification_in", &many),
             ("severity", "high"),
             ("machine_id", &long[..33]),
             ("build", &long[..257]),
@@ -293,6 +324,17 @@ mod tests {
         }
         assert!(parse(&[("colour", "red")], false).unwrap_err().message.contains("colour"));
         assert!(parse(&[("severity", "1"), ("severity", "1")], false).is_err());
+    }
+
+    #[test]
+    fn some_classifications_stand_between_commas() {
+        let longest = "x".repeat(CLASSIFICATION_CHARS_MAX);
+        let most = vec![longest.as_str(); CLASSIFICATIONS_MAX];
+        let cases: [(&str, &[&str]); 3] =
+            [("a/b/c", &["a/b/c"]), ("a/b/c, d/e/*", &["a/b/c", "d/e/*"]), (&most.join(","), &most)];
+        for (value, names) in cases {
+            assert_eq!(parse(&[("classification_in", value)], false).unwrap().classification_in, names);
+        }
     }
 
     #[test]

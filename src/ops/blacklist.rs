@@ -4,9 +4,9 @@
 //! The rule by which a guilty is found is in `guilty`; here is only the list.
 
 use crate::error::Result;
-use crate::guilty::blacklist::FIXED;
+use crate::guilty::blacklist::{FIXED, names};
 use crate::guilty::defaults::default_groups;
-use crate::guilty::{Entry, function_name};
+use crate::guilty::{Blacklist, Entry, function_name};
 use crate::model::crash::Guilty;
 use crate::model::pairs::Pairs;
 use crate::model::parameters::Parameters;
@@ -120,12 +120,17 @@ fn groups(state: &BlacklistState) -> Vec<Group> {
         .collect()
 }
 
-/// The entry of a function as sent, in one module or (None) in any. None where its text could not be read
-/// back or would not fit into an address: it is too long, or has characters that an entry cannot have.
+/// The entry of a function as sent, in one module or (None) in any; that of a Rust function names its path,
+/// without the hash of its compiler. None where its text could not be read back or would not fit into an
+/// address: it is too long, or has characters that an entry cannot have.
 pub fn entry_of(function: &str, module: Option<&str>) -> Option<Entry> {
-    let entry = Entry { name: function_name(function).to_owned(), module: module.map(str::to_owned) };
-    let text = entry.to_string();
-    Entry::parse(&text).ok().filter(|read| *read == entry && text.len() <= ENTRY_BYTES_MAX)
+    let is_readable = |entry: &Entry| {
+        let text = entry.to_string();
+        text.len() <= ENTRY_BYTES_MAX && Entry::parse(&text).is_ok_and(|read| read == *entry)
+    };
+    names(function_name(function))
+        .map(|name| Entry { name, module: module.map(str::to_owned) })
+        .find(is_readable)
 }
 
 /// An entry of a change that breaks its rule.
@@ -241,23 +246,34 @@ pub fn apply(app: &App, change: &BlacklistChange) -> Result<bool> {
     Ok(true)
 }
 
-/// The change after which the list holds exactly those of `shown` that are true. A function that is to be
+/// A box of the form that says which functions are never guilty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tick<'a> {
+    /// The function, as [`function_name`] makes it; of a Rust function every symbol that has this path.
+    pub names: Vec<&'a str>,
+    /// Its module.
+    pub module: &'a str,
+    /// True where the box is ticked.
+    pub is_never: bool,
+}
+
+/// The change after which the list holds exactly those of `shown` that are ticked. A function that is to be
 /// guilty again loses every entry that holds it, also the one for any module.
-pub fn change_for(state: &BlacklistState, shown: &[(Entry, bool)]) -> BlacklistChange {
+pub fn change_for(state: &BlacklistState, shown: &[Tick<'_>]) -> BlacklistChange {
     let mut left = state.entries();
     let mut change = BlacklistChange::default();
-    for (entry, _) in shown.iter().filter(|(_, is_never)| !is_never) {
-        let anywhere = Entry { name: entry.name.clone(), module: None };
-        for holding in [entry.clone(), anywhere] {
+    for tick in shown.iter().filter(|tick| !tick.is_never) {
+        for holding in tick.names.iter().flat_map(|name| Entry::holding(name, tick.module)) {
             if left.remove(&holding) {
                 change.remove.push(holding);
             }
         }
     }
-    for (entry, _) in shown.iter().filter(|(_, is_never)| *is_never) {
-        let anywhere = Entry { name: entry.name.clone(), module: None };
-        if !left.contains(entry) && !left.contains(&anywhere) {
-            change.add.push(entry.clone());
+    let left = Blacklist::new(left);
+    for tick in shown.iter().filter(|tick| tick.is_never) {
+        // The fixed `_start` at the bottom of a thread has no box that could be ticked.
+        for name in tick.names.iter().filter(|name| !left.holds(name, tick.module, false)) {
+            change.add.extend(entry_of(name, Some(tick.module)).filter(|entry| !change.add.contains(entry)));
         }
     }
     change
@@ -323,13 +339,77 @@ mod tests {
             (&["+one [n]", "+one [m]"], &["+one [n]"]),
         ];
         for (shown, expected) in cases {
-            let shown: Vec<_> = shown.iter().map(|text| (entry(&text[1..]), text.starts_with('+'))).collect();
-            let change = change_for(&state, &shown);
-            let removed = change.remove.iter().map(|entry| format!("-{entry}"));
-            let told: Vec<String> =
-                removed.chain(change.add.iter().map(|entry| format!("+{entry}"))).collect();
-            assert_eq!(told, *expected);
+            assert_eq!(told(&state, shown), *expected);
         }
+    }
+
+    /// What the ticks change: removals begin with -, additions with +.
+    fn told(state: &BlacklistState, shown: &[&str]) -> Vec<String> {
+        let entries: Vec<_> = shown.iter().map(|text| (entry(&text[1..]), text.starts_with('+'))).collect();
+        let ticks: Vec<_> = entries
+            .iter()
+            .map(|(entry, is_never)| Tick {
+                names: vec![entry.name.as_str()],
+                module: entry.module.as_deref().unwrap_or_default(),
+                is_never: *is_never,
+            })
+            .collect();
+        let change = change_for(state, &ticks);
+        let removed = change.remove.iter().map(|entry| format!("-{entry}"));
+        removed.chain(change.add.iter().map(|entry| format!("+{entry}"))).collect()
+    }
+
+    #[test]
+    fn a_tick_of_a_rust_function_is_one_of_its_path() {
+        const FMT: &str = "_ZN4core9panicking9panic_fmt17h0123456789abcdefE";
+        const FMT_V0: &str = "_RNvNtCs5QSdWC790r4_4core9panicking9panic_fmt";
+        const RUN: &str = "_ZN3app3run17h0123456789abcdefE";
+        const ABORT: &str = "_ZN3app5abort17h0123456789abcdefE";
+        const CPP: &str = "_ZN3foo3barEv";
+        let own = ["core::panicking::panic_fmt", "core::cell::panic [m]", "app::abort [m]", "plain", CPP];
+        let mut own: BTreeSet<Entry> = own.map(entry).into();
+        own.insert(entry(&format!("{ABORT} [m]")));
+        let state = BlacklistState { own, ..BlacklistState::default() };
+        let line = |sign: &str, name: &str| format!("{sign}{name} [m]");
+        let rest = [line("+", CPP), line("+", "plain"), line("-", "main")];
+        let cases: &[(&[String], &[&str])] = &[
+            (&[line("+", FMT), line("+", FMT_V0), line("+", ABORT), line("-", RUN)], &[]),
+            (&[line("-", FMT), line("+", ABORT)], &["-core::panicking::panic_fmt"]),
+            (&[line("-", FMT_V0)], &["-core::panicking::panic_fmt"]),
+            (&[line("+", FMT), line("+", RUN)], &["+app::run [m]"]),
+            (
+                &[line("-", ABORT), line("+", FMT)],
+                &["-app::abort [m]", "-_ZN3app5abort17h0123456789abcdefE [m]"],
+            ),
+            (&[format!("+{ABORT} [n]")], &["+app::abort [n]"]),
+            (&[format!("-{ABORT} [n]")], &[]),
+            (&[line("+", "_ZN3foo3bazEv"), line("+", "other")], &["+_ZN3foo3bazEv [m]", "+other [m]"]),
+        ];
+        for (shown, expected) in cases {
+            let shown: Vec<&str> = shown.iter().chain(&rest).map(String::as_str).collect();
+            assert_eq!(told(&state, &shown), *expected, "{shown:?}");
+        }
+        assert_eq!(
+            told(&state, &[&line("-", CPP), &line("-", "plain")]),
+            [format!("-{CPP}"), "-plain".into()]
+        );
+    }
+
+    #[test]
+    fn symbols_of_one_path_are_ticked_together() {
+        let (one, two) = ("_ZN3app3run17h0123456789abcdefE", "_ZN3app3run17hfedcba9876543210E");
+        let tick = |is_never| [Tick { names: vec![one, two], module: "m", is_never }];
+        let state = |own: &[&str]| BlacklistState {
+            own: own.iter().map(|text| entry(text)).collect(),
+            ..BlacklistState::default()
+        };
+        assert_eq!(change_for(&state(&[]), &tick(true)).add, [entry("app::run [m]")]);
+        assert_eq!(change_for(&state(&[two]), &tick(true)).add, [entry("app::run [m]")]);
+        assert_eq!(change_for(&state(&[two, "app::run"]), &tick(true)), BlacklistChange::default());
+        assert_eq!(
+            change_for(&state(&[two, "app::run"]), &tick(false)).remove,
+            [entry("app::run"), entry(two)]
+        );
     }
 
     #[test]
@@ -354,6 +434,10 @@ mod tests {
             ("main()", Some("/usr/bin/x"), Some("main [/usr/bin/x]")),
             ("main()", None, Some("main")),
             ("f", Some(""), Some("f []")),
+            ("_ZN3app3run17h0123456789abcdefE()", Some("m"), Some("app::run [m]")),
+            ("_RNvNtCs5QSdWC790r4_4core9panicking9panic_fmt", None, Some("core::panicking::panic_fmt")),
+            ("_ZN4main17h0123456789abcdefE", None, Some("_ZN4main17h0123456789abcdefE")),
+            ("_ZN3foo3barEv", None, Some("_ZN3foo3barEv")),
             ("a\0b", None, None),
             (&long, None, None),
             (&wide, None, None),

@@ -129,7 +129,7 @@ pub fn load(app: &App, query: &Pairs) -> Result<Crashes> {
     };
     let scope = CrashScope {
         kind: kind(&parameters)?,
-        since_day: Some(app.clock.now().div_euclid(DAY_SECS) - (days - 1)),
+        since_day: Some(since_day(app, days)),
         system_name: system_name(&parameters)?,
         build: None,
     };
@@ -190,8 +190,17 @@ pub fn guilty_index(frames: &[Frame<'_>], guilty: &Guilty, blacklist: &Blacklist
 }
 
 fn kind(parameters: &Parameters<'_>) -> Result<CrashKind> {
+    Ok(asked_kind(parameters)?.unwrap_or(CrashKind::Program))
+}
+
+fn asked_kind(parameters: &Parameters<'_>) -> Result<Option<CrashKind>> {
     let index = parameters.choice("kind", &CrashKind::ALL.map(CrashKind::word))?;
-    Ok(index.map_or(CrashKind::Program, |index| CrashKind::ALL[index]))
+    Ok(index.map(|index| CrashKind::ALL[index]))
+}
+
+/// The first of the last `days` UTC days with today, in days of Unix time.
+fn since_day(app: &App, days: i64) -> i64 {
+    app.clock.now().div_euclid(DAY_SECS) - (days - 1)
 }
 
 /// The system asked for; [`NO_SYSTEM`] means those whose senders named none.

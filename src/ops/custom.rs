@@ -12,10 +12,11 @@ use crate::custom::{
     Arranged, Choices, Cut, Definition, Given, Mistake, Panel, ParameterKind, Rows, Sql, Value, arrange,
     read_parameters,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::pairs::Pairs;
 use crate::ops::App;
 use crate::store::{CustomQuery, QueryFailure};
+use log::Level;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -92,7 +93,9 @@ pub fn load(app: &App, name: &str, query: &Pairs) -> Result<ViewPage> {
     if page.given.errors.is_empty() {
         for (index, panel) in definition.panels.iter().enumerate() {
             let shown = budget.rows(&panel.sql, &page.given).and_then(|rows| show(panel, &rows, &page.given));
-            if let Err(mistake) = &shown {
+            if let Err(mistake) = &shown
+                && !budget.was_refused
+            {
                 file.log_once(index, &panel.title, mistake);
             }
             page.panels.push(shown);
@@ -180,7 +183,8 @@ fn choices_of(budget: &mut Budget<'_>, choices: &Choices, given: &Given) -> Vec<
         }
         // Any value can still be had by the address.
         Err(mistake) => {
-            log::warn!("The choices of a custom view cannot be read: {mistake}");
+            let level = if budget.was_refused { Level::Debug } else { Level::Warn };
+            log::log!(level, "The choices of a custom view cannot be read: {mistake}");
             Vec::new()
         }
     }
@@ -191,15 +195,19 @@ struct Budget<'a> {
     ask: Ask<'a>,
     until: Instant,
     bytes: usize,
+    /// True where the query asked last found no place or no time: that is no mistake of its author, and who
+    /// asks often must not fill the log.
+    was_refused: bool,
 }
 
 impl<'a> Budget<'a> {
     fn new(ask: Ask<'a>) -> Budget<'a> {
-        Budget { ask, until: Instant::now() + PAGE_MOST, bytes: PAGE_BYTES_MAX }
+        Budget { ask, until: Instant::now() + PAGE_MOST, bytes: PAGE_BYTES_MAX, was_refused: false }
     }
 
     fn rows(&mut self, sql: &Sql, given: &Given) -> Result<Rows, Mistake> {
         let left = self.until.saturating_duration_since(Instant::now());
+        self.was_refused = left.is_zero();
         if left.is_zero() {
             let secs = PAGE_MOST.as_secs();
             return Err(at(
@@ -226,7 +234,9 @@ impl<'a> Budget<'a> {
             }
             Err(QueryFailure::Mistake { message, offset }) => Err(at(sql, offset, message)),
             Err(QueryFailure::Unanswered(error)) => {
-                log::log!(error.kind().log_level(), "A query of a custom view: {}", error.with_causes());
+                self.was_refused = is_refusal(&error);
+                let level = if self.was_refused { Level::Debug } else { error.log_level() };
+                log::log!(level, "A query of a custom view: {}", error.with_causes());
                 let ours = "The database cannot answer this query; the log of the server says more";
                 let message = if error.kind().is_our_fault() { ours } else { error.message() };
                 Err(at(sql, None, message.to_owned()))
@@ -235,6 +245,37 @@ impl<'a> Budget<'a> {
     }
 }
 
+/// True where no place was free. What keeps the database itself from answering has its cause with it.
+fn is_refusal(error: &Error) -> bool {
+    error.kind() == Kind::Busy && std::error::Error::source(error).is_none()
+}
+
 fn at(sql: &Sql, offset: Option<usize>, message: String) -> Mistake {
     Mistake { line: sql.line_at(offset.unwrap_or(0)), column: 0, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_without_a_place_is_told_from_one_that_fails() {
+        let sql = Sql { text: "VALUES (1)".to_owned(), first_line: 1 };
+        let given = Given::default();
+        let cases: [(fn() -> QueryFailure, bool); 4] = [
+            (|| Error::busy("no place").into(), true),
+            (|| Error::busy("The disk is full").because(Error::internal("cause")).into(), false),
+            (|| Error::internal("broken").into(), false),
+            (|| QueryFailure::Mistake { message: "no such column".to_owned(), offset: None }, false),
+        ];
+        for (failure, expected) in cases {
+            let ask = |_: &CustomQuery<'_>| Err(failure());
+            let mut budget = Budget::new(&ask);
+            assert!(budget.rows(&sql, &given).is_err());
+            assert_eq!(budget.was_refused, expected, "{:?}", failure());
+        }
+        let ask = |_: &CustomQuery<'_>| Err(Error::busy("no place").into());
+        let mut budget = Budget { until: Instant::now(), ..Budget::new(&ask) };
+        assert!(budget.rows(&sql, &given).is_err() && budget.was_refused);
+    }
 }

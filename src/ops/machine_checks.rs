@@ -114,7 +114,7 @@ pub struct BuildChecks {
 /// A status code and its reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct StatusReports {
-    /// Eight hexadecimal digits as sent; empty for reports that have none.
+    /// Eight hexadecimal digits in lower case, however they were sent; empty for reports that have none.
     pub status: String,
     /// How many.
     pub reports: i64,

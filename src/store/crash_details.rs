@@ -37,10 +37,25 @@ pub struct BacktraceQuery {
     pub system_name: Option<String>,
     /// Crashes of this build only.
     pub build: Option<String>,
+    /// Crashes received on this UTC day (days of Unix time) or later only.
+    pub since_day: Option<i64>,
+    /// Crashes of this kind only.
+    pub kind: Option<CrashKind>,
     /// Backtraces left out at the beginning.
     pub skip: usize,
     /// Most backtraces.
     pub rows_max: usize,
+}
+
+impl BacktraceQuery {
+    /// True where no crash of the guilty is left out.
+    fn is_of_all_crashes(&self) -> bool {
+        self.machine_id.is_none()
+            && self.system_name.is_none()
+            && self.build.is_none()
+            && self.since_day.is_none()
+            && self.kind.is_none()
+    }
 }
 
 /// Crashes whose crashing threads have the same frames.
@@ -105,9 +120,10 @@ impl Store {
     /// The folded backtraces of a guilty.
     pub fn list_backtraces(&self, query: &BacktraceQuery) -> Result<BacktracePage> {
         let (mut page, newest) = self.read(READ_MOST, |connection| {
-            let mut found = match (&query.machine_id, &query.system_name, &query.build) {
-                (None, None, None) => all_backtraces(connection, query.guilty_id)?,
-                _ => chosen_backtraces(connection, query)?,
+            let mut found = if query.is_of_all_crashes() {
+                all_backtraces(connection, query.guilty_id)?
+            } else {
+                chosen_backtraces(connection, query)?
             };
             found.sort_unstable_by_key(|(crashes, newest)| (-crashes, -newest));
             let page = BacktracePage {
@@ -183,7 +199,7 @@ fn all_backtraces(connection: &Connection, guilty_id: i64) -> Result<Vec<(i64, i
     Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
 }
 
-/// The same, counting only the crashes of a machine, system or build.
+/// The same, counting only the crashes of a machine, system, build, kind or of the last days.
 fn chosen_backtraces(connection: &Connection, query: &BacktraceQuery) -> Result<Vec<(i64, i64)>> {
     let mut sql = String::from(
         "SELECT t.id, c.record_id FROM backtraces t CROSS JOIN crashes c ON c.backtrace_id = t.id
@@ -206,6 +222,13 @@ fn chosen_backtraces(connection: &Connection, query: &BacktraceQuery) -> Result<
             StoredMachineId::Text(text) => Value::Text(text),
         });
         sql.push_str(&format!(" AND c.machine_id = ?{}", values.len()));
+    }
+    let numbers = [("c.received_day >=", query.since_day), ("t.kind =", query.kind.map(CrashKind::number))];
+    for (condition, number) in numbers {
+        if let Some(number) = number {
+            values.push(Value::Integer(number));
+            sql.push_str(&format!(" AND {condition} ?{}", values.len()));
+        }
     }
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(rusqlite::params_from_iter(values))?;

@@ -22,8 +22,8 @@ pub struct MachineChecks {
     pub weeks: Vec<(Week, [i64; 4])>,
     /// By build and class, by system and then in the order of versions.
     pub builds: Vec<(BuildName, [i64; 4])>,
-    /// By status code (eight hexadecimal digits as sent; empty where the payload has none), most first, the first
-    /// `statuses_most` of them.
+    /// By status code (eight hexadecimal digits in lower case; empty where the payload has none), most first,
+    /// the first `statuses_most` of them.
     pub statuses: Vec<(String, i64)>,
     /// All reports of the year.
     pub reports: i64,

@@ -82,10 +82,9 @@ impl Plan {
 /// The indexes that the filter could use, with the number of rows behind each.
 fn counted(connection: &Connection, filter: &RecordFilter) -> Result<Vec<(&'static str, i64)>> {
     let mut ways = Vec::new();
-    if let Some(pattern) = &filter.classification {
-        let (condition, value) = classification_condition(pattern);
+    if let Some((condition, values)) = classification_condition(filter) {
         let sql = format!("SELECT sum(records) FROM classifications WHERE {condition}");
-        ways.push(("records__classification_id", count(connection, &sql, &value)?));
+        ways.push(("records__classification_id", count(connection, &sql, &values)?));
     }
     if let Some(severity) = filter.severity {
         let sql = "SELECT sum(records) FROM severities WHERE severity = ?1";
@@ -116,15 +115,29 @@ fn count(connection: &Connection, sql: &str, values: &[Value]) -> Result<i64> {
     Ok(rows.unwrap_or(0))
 }
 
-fn classification_condition(pattern: &ClassificationPattern) -> (&'static str, Vec<Value>) {
-    match pattern {
-        ClassificationPattern::Exact(name) => ("name = ?", vec![Value::Text(name.clone())]),
-        ClassificationPattern::Prefix(prefix) => {
+/// What the filter asks of a classification's name; none where it asks nothing.
+fn classification_condition(filter: &RecordFilter) -> Option<(String, Vec<Value>)> {
+    let mut parts = Vec::new();
+    let mut values = Vec::new();
+    match &filter.classification {
+        Some(ClassificationPattern::Exact(name)) => {
+            parts.push("name = ?".to_owned());
+            values.push(Value::Text(name.clone()));
+        }
+        Some(ClassificationPattern::Prefix(prefix)) => {
             // The prefix ends with '/', whose successor is '0'.
             let end = format!("{}0", &prefix[..prefix.len().saturating_sub(1)]);
-            ("name >= ? AND name < ?", vec![Value::Text(prefix.clone()), Value::Text(end)])
+            parts.push("name >= ? AND name < ?".to_owned());
+            values.extend([Value::Text(prefix.clone()), Value::Text(end)]);
         }
+        None => {}
     }
+    let names = &filter.classification_in;
+    if !names.is_empty() {
+        parts.push(format!("name IN ({})", vec!["?"; names.len()].join(", ")));
+        values.extend(names.iter().cloned().map(Value::Text));
+    }
+    (!parts.is_empty()).then(|| (parts.join(" AND "), values))
 }
 
 fn build_condition(filter: &RecordFilter) -> (String, Vec<Value>) {
@@ -153,8 +166,7 @@ impl Conditions {
     /// Every condition of the filter.
     pub fn of(filter: &RecordFilter, plan: &Plan) -> Conditions {
         let mut all = Conditions::default();
-        if let Some(pattern) = &filter.classification {
-            let (condition, values) = classification_condition(pattern);
+        if let Some((condition, values)) = classification_condition(filter) {
             all.add(
                 format!("r.classification_id IN (SELECT id FROM classifications WHERE {condition})"),
                 values,

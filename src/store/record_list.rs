@@ -8,6 +8,7 @@ use crate::error::{Kind, Result};
 use crate::model::filter::RecordFilter;
 use crate::model::record::Record;
 use crate::store::Store;
+use crate::store::derived::AHEAD_SECS_MAX;
 use crate::store::gate::Turn;
 use crate::store::record_filter::{Conditions, Driver, Plan, RUN_SHIFT};
 use crate::store::record_row::{PayloadPart, RECORD_COLUMNS, RECORD_JOINS, record_from_row};
@@ -197,9 +198,10 @@ fn search<T: HasId>(
     if let Some(below) = query.below_id {
         high = high.min(below);
     }
-    if let Some((first, end)) =
-        id_range(connection, query.filter.received_from, query.filter.received_before)?
-    {
+    // No capture counts as later than so long after its reception, so a day of capture bounds the ids from below.
+    let captured_from = query.filter.captured_from.map(|at| at.saturating_sub(AHEAD_SECS_MAX));
+    let from = query.filter.received_from.max(captured_from);
+    if let Some((first, end)) = id_range(connection, from, query.filter.received_before)? {
         low = low.max(first);
         high = high.min(end);
     }

@@ -115,7 +115,7 @@ pub fn guilty_url(id: i64) -> String {
     format!("/crashes/guilty_details/{id}")
 }
 
-/// The address of a guilty's backtraces.
+/// The address of a guilty's backtraces, of any time and kind.
 pub fn backtraces_url(id: i64, build: Option<&BuildName>, machine_id: Option<&str>) -> String {
     let of_build = build
         .map(|build| [("system_name", system_value(&build.system_name)), ("build", build.build.as_str())]);

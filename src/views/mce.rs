@@ -7,6 +7,7 @@ mod machines;
 use crate::error::Result;
 use crate::ops::machine_checks::MachineChecks;
 use crate::ops::{App, machine_checks};
+use crate::store::MACHINE_CHECK_CLASSES;
 use crate::views::parts::heading;
 use crate::views::switch::{Choice, switch};
 use crate::views::{Asked, Page, View, links, records, text};
@@ -20,12 +21,6 @@ pub const VIEW: View = View {
     in_navigation: true,
     get,
 };
-
-/// All machine checks; thermal events too, which are counted on a page of their own.
-const ALL_CLASSES: &str = "org.clearlinux/mce/*";
-
-/// What only the payload of a thermal event says.
-const THERMAL: &str = "THERMAL EVENT";
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&machine_checks::load(app, asked.query)?))
@@ -78,6 +73,11 @@ fn empty(data: &MachineChecks) -> Markup {
     }
 }
 
+/// The classification of a class.
+fn classification_of(class: &str) -> String {
+    format!("org.clearlinux/mce/{class}")
+}
+
 /// The records captured from one day to another under more conditions.
 fn records_between(from_date: &str, to_date: &str, conditions: &[(&str, &str)]) -> String {
     let between = [("captured_from", from_date), ("captured_to", to_date)];
@@ -86,8 +86,9 @@ fn records_between(from_date: &str, to_date: &str, conditions: &[(&str, &str)]) 
 
 /// The year's reports of all classes under more conditions.
 fn records_of_year(data: &MachineChecks, conditions: &[(&str, &str)]) -> String {
-    // Thermal events are the only other records under this prefix.
-    let all = [("classification", ALL_CLASSES), ("not_payload", THERMAL)];
-    let conditions: Vec<_> = all.into_iter().chain(conditions.iter().copied()).collect();
+    // Not by their prefix: thermal events have it too, and any other class that somebody sends.
+    let all = MACHINE_CHECK_CLASSES.map(classification_of).join(",");
+    let conditions: Vec<_> =
+        [("classification_in", all.as_str())].into_iter().chain(conditions.iter().copied()).collect();
     records_between(&data.from_date, &data.to_date, &conditions)
 }

@@ -15,6 +15,7 @@ mod docs;
 mod hostile;
 mod kill;
 mod load;
+mod mce;
 mod records_api;
 mod store;
 mod support;

@@ -20,7 +20,8 @@ fn filled() -> Server {
         fields = with(fields, "build", Some(if n % 3 == 0 { "100" } else { "90" }));
         // Captured some days apart; the last one by a clock that is far ahead.
         if n == 7 || n == 8 {
-            fields = with(fields, "creation_timestamp", Some(if n == 7 { "1577880000" } else { "1580558400" }));
+            fields =
+                with(fields, "creation_timestamp", Some(if n == 7 { "1577880000" } else { "1580558400" }));
             fields = with(fields, "host_type", Some("ACME|Anvil & Co|1"));
         }
         if n == 1 {
@@ -56,6 +57,15 @@ fn every_filter_finds_exactly_its_records_newest_first() {
         ("classification=org.clearlinux%2Fcrash%2F*", &[12, 10, 8, 6, 4, 2]),
         ("classification=org.clearlinux%2F*&limit=1", &[12]),
         ("classification=org.clear*", &[]),
+        ("classification_in=org.clearlinux/crash/clr&severity=2", &[10, 6, 2]),
+        ("classification_in=org.clearlinux/heartbeat/ping,org.clearlinux/crash/clr&limit=3", &[12, 11, 10]),
+        ("classification_in=a/b/c,org.clearlinux/heartbeat/ping&limit=2", &[11, 9]),
+        ("classification_in=org.clearlinux/crash/*,org.clearlinux/crash", &[]),
+        ("classification_in=org.clearlinux/crash/clr&classification=org.clearlinux/heartbeat/*", &[]),
+        (
+            "classification_in=a/b/c,org.clearlinux/crash/clr&classification=org.clearlinux/*&limit=2",
+            &[12, 10],
+        ),
         ("machine_id=machine+one&limit=2", &[6, 5]),
         ("machine_id=00000000000000000000000000000002&severity=4", &[12, 8]),
         ("machine_id=nobody", &[]),
@@ -92,6 +102,9 @@ fn a_broken_unknown_or_repeated_parameter_is_a_400_that_names_it() {
     let long = "x".repeat(300);
     let cases = [
         ("classification", long.as_str()),
+        ("classification_in", ""),
+        ("classification_in", "a/b/c,"),
+        ("classification_in", long.as_str()),
         ("severity", "high"),
         ("machine_id", &long[..33]),
         ("build", &long),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One guilty: its crashes by build and machine, its backtraces, and what an admin notes about it.
 
-use super::{BuildCrashes, SKIP_MAX, guilty_index, skip, system_name};
+use super::{BuildCrashes, SKIP_MAX, asked_kind, guilty_index, since_day, skip, system_name};
 use crate::error::{Error, Result};
 use crate::guilty::{Blacklist, Trace, demangled};
-use crate::model::crash::{COMMENT_CHARS_MAX, Guilty};
+use crate::model::crash::{COMMENT_CHARS_MAX, CrashKind, Guilty};
 use crate::model::filter::{BUILD_CHARS_MAX, MACHINE_ID_CHARS_MAX};
 use crate::model::pairs::Pairs;
 use crate::model::parameters::Parameters;
@@ -25,6 +25,8 @@ pub const MACHINES_TOTAL_MAX: usize = 3_000;
 pub const BACKTRACES_MAX: usize = 50;
 /// Frames of one of them.
 pub const FRAMES_MAX: usize = 200;
+/// Most days that the backtraces of the last days may be asked for.
+pub const DAYS_MAX: i64 = 365;
 
 /// A guilty and its crashes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,6 +74,10 @@ pub struct Backtraces {
     pub system_name: Option<String>,
     /// Only crashes of this build; null: of all.
     pub build: Option<String>,
+    /// Only crashes received in the last so many UTC days with today; null: all that are stored.
+    pub days: Option<i64>,
+    /// Only crashes of programs or of the kernel; null: of both.
+    pub kind: Option<CrashKind>,
     /// How many crashes these are.
     pub crashes: i64,
     /// How many different backtraces they have.
@@ -158,10 +164,12 @@ pub fn require(app: &App, id: i64) -> Result<Guilty> {
     guilty.ok_or_else(|| Error::not_found(format!("There is no guilty {id}")))
 }
 
-/// The backtraces of a guilty. Parameters: `machine_id`, `system_name`, `build`, `skip`. NotFound where there
-/// is no such guilty.
+/// The backtraces of a guilty. Parameters: `machine_id`, `system_name`, `build`, `days` (1 to [`DAYS_MAX`]),
+/// `kind` (program, kernel), `skip`. NotFound where there is no such guilty.
 pub fn load_backtraces(app: &App, id: i64, query: &Pairs) -> Result<Backtraces> {
-    let parameters = Parameters::new(query, &["machine_id", "system_name", "build", "skip"])?;
+    let known = ["machine_id", "system_name", "build", "days", "kind", "skip"];
+    let parameters = Parameters::new(query, &known)?;
+    let days = parameters.integer("days", 1, DAYS_MAX)?;
     let text = |name: &str, chars_max: usize| -> Result<Option<String>> {
         Ok(parameters.text(name, chars_max)?.map(str::to_owned))
     };
@@ -170,6 +178,8 @@ pub fn load_backtraces(app: &App, id: i64, query: &Pairs) -> Result<Backtraces> 
         machine_id: text("machine_id", MACHINE_ID_CHARS_MAX)?,
         system_name: system_name(&parameters)?,
         build: text("build", BUILD_CHARS_MAX)?,
+        since_day: days.map(|days| since_day(app, days)),
+        kind: asked_kind(&parameters)?,
         skip: skip(&parameters)?,
         rows_max: BACKTRACES_MAX,
     };
@@ -185,6 +195,8 @@ pub fn load_backtraces(app: &App, id: i64, query: &Pairs) -> Result<Backtraces> 
         machine_id: asked.machine_id,
         system_name: asked.system_name,
         build: asked.build,
+        days,
+        kind: asked.kind,
         crashes: page.crashes,
         backtraces_count: page.backtraces,
         skip: asked.skip,

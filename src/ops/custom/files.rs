@@ -146,7 +146,10 @@ impl CustomViews {
         let place = Place(&self.places_taken);
         match taken < PAGES_MAX {
             true => Ok(place),
-            false => Err(Error::busy("Too many custom views are looked at at once; try again in a moment")),
+            false => {
+                let why = "Too many custom views are looked at at once; try again in a moment";
+                Err(Error::busy(why).quiet())
+            }
         }
     }
 }

@@ -2,8 +2,10 @@
 //! The backtraces of one guilty, identical ones folded: `/crashes/guilty_details/ID/backtraces`.
 
 use super::{backtraces_url, guilty, guilty_url};
+use crate::model::crash::CrashKind;
 use crate::ops::crashes::details::{Backtrace, Backtraces};
 use crate::views::backtrace::{Budget, Row, list, within};
+use crate::views::crashes::switches::kind_text;
 use crate::views::parts::{heading, time_ago};
 use crate::views::switch::{system_label, system_value};
 use crate::views::{Page, links, text};
@@ -48,11 +50,13 @@ fn actions(data: &Backtraces) -> Markup {
 
 /// The address of this page from another row on, or without one of its conditions.
 fn page_url(data: &Backtraces, lifted: &str, skip: usize) -> String {
-    let skip = skip.to_string();
+    let (skip, days) = (skip.to_string(), data.days.map(|days| days.to_string()));
     let given = [
         ("machine_id", data.machine_id.as_deref()),
         ("system_name", data.system_name.as_deref().map(system_value)),
         ("build", data.build.as_deref()),
+        ("days", days.as_deref()),
+        ("kind", data.kind.map(CrashKind::word)),
         ("skip", Some(skip.as_str()).filter(|skip| *skip != "0")),
     ];
     let kept = given.into_iter().filter(|(name, _)| *name != lifted);
@@ -62,10 +66,16 @@ fn page_url(data: &Backtraces, lifted: &str, skip: usize) -> String {
 
 /// What the crashes are limited to, each with a link that lifts it.
 fn conditions(data: &Backtraces) -> Markup {
+    let days = data.days.map(|days| match days {
+        1 => "today".to_owned(),
+        days => format!("past {days} days"),
+    });
     let given = [
         ("machine_id", "Machine", data.machine_id.as_deref()),
         ("system_name", "OS", data.system_name.as_deref().map(system_label)),
         ("build", "Build", data.build.as_deref()),
+        ("days", "Received", days.as_deref()),
+        ("kind", "Of", data.kind.map(kind_text)),
     ];
     let given: Vec<_> =
         given.iter().filter_map(|(name, label, value)| Some((*name, *label, (*value)?))).collect();

@@ -3,12 +3,13 @@
 //! `/crashes/build/SYSTEM/BUILD`.
 
 use super::switches::{BUILD_CHARS_MAX, build_link, kind_text, page_url};
-use super::{BLACKLIST, OVERALL, backtraces_url, guilty, switches, tally};
+use super::{BLACKLIST, OVERALL, guilty, guilty_url, switches, tally};
+use crate::model::build::BuildName;
 use crate::model::crash::CrashKind;
 use crate::ops::crashes::{BuildCrashes, Crashes, RankedGuilty};
 use crate::views::parts::heading;
-use crate::views::switch::system_label;
-use crate::views::{Page, text};
+use crate::views::switch::{system_label, system_value};
+use crate::views::{Page, links, text};
 use maud::{Markup, html};
 
 /// The page.
@@ -115,12 +116,12 @@ fn row(data: &Crashes, row: &RankedGuilty, most_of_builds: i64, has_comment: boo
             td.function { (guilty(&row.guilty)) }
             td.total {
                 (tally(row.crashes, data.most, html! {
-                    a href=(backtraces_url(row.guilty.id, data.build_name().as_ref(), None)) title="Backtraces" {
+                    a href=(backtraces_url(data, row.guilty.id, data.build_name().as_ref())) title="Backtraces" {
                         (text::grouped(row.crashes))
                     }
                 }))
             }
-            @for build in &row.by_build { (cell(row, build, most_of_builds)) }
+            @for build in &row.by_build { (cell(data, row, build, most_of_builds)) }
             @if has_comment { td.comment { bdi { (text::visible(&row.guilty.comment)) } } }
         }
     }
@@ -128,13 +129,13 @@ fn row(data: &Crashes, row: &RankedGuilty, most_of_builds: i64, has_comment: boo
 
 /// The crashes of a guilty on one build; the heading of the column says which. A card on a narrow screen has
 /// no headings, so the build is there too.
-fn cell(row: &RankedGuilty, build: &BuildCrashes, most: i64) -> Markup {
+fn cell(data: &Crashes, row: &RankedGuilty, build: &BuildCrashes, most: i64) -> Markup {
     let label = text::start(&build.build.build, BUILD_CHARS_MAX);
     html! {
         @if build.crashes > 0 {
             td.build data-label=(label) {
                 (tally(build.crashes, most, html! {
-                    a href=(backtraces_url(row.guilty.id, Some(&build.build), None)) {
+                    a href=(backtraces_url(data, row.guilty.id, Some(&build.build))) {
                         (text::grouped(build.crashes))
                     }
                 }))
@@ -143,6 +144,21 @@ fn cell(row: &RankedGuilty, build: &BuildCrashes, most: i64) -> Markup {
             td.build.none { span.muted { "0" } }
         }
     }
+}
+
+/// The address of the backtraces of the very crashes that a number of the list counts: of its kind and days, and
+/// of `build` where it is of one, else of the list's system.
+fn backtraces_url(data: &Crashes, id: i64, build: Option<&BuildName>) -> String {
+    let days = data.days.map(|days| days.to_string());
+    let system_name = build.map(|build| build.system_name.as_str()).or(data.system_name.as_deref());
+    let pairs = [
+        ("system_name", system_name.map(system_value)),
+        ("build", build.map(|build| build.build.as_str())),
+        ("days", days.as_deref()),
+        ("kind", Some(data.kind.word())),
+    ];
+    let path = format!("{}/backtraces", guilty_url(id));
+    links::link(&path, pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
 }
 
 fn pager(data: &Crashes) -> Markup {

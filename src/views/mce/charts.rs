@@ -4,7 +4,7 @@
 use crate::ops::machine_checks::{BuildChecks, ClassReports, MachineChecks, StatusReports, WeekChecks};
 use crate::store::MACHINE_CHECK_CLASSES;
 use crate::views::chart::{self, Category, Data, Mark, OTHER, Series, Shape};
-use crate::views::mce::{records_between, records_of_year};
+use crate::views::mce::{classification_of, records_between, records_of_year};
 use crate::views::switch::build_conditions;
 use maud::Markup;
 
@@ -127,7 +127,8 @@ fn status_mark(data: &MachineChecks, status: &StatusReports) -> Mark {
     if status.status.is_empty() {
         return Mark { value: status.reports as f64, link: None };
     }
-    let pattern = format!("{} MCGSTATUS", regex::escape(&status.status));
+    // Codes are counted in lower case, however they were sent; the name of the register stands before them.
+    let pattern = format!("STATUS.*(?i:{}) MCGSTATUS", regex::escape(&status.status));
     Mark::count(status.reports, records_of_year(data, &[("payload", &pattern)]))
 }
 
@@ -139,8 +140,5 @@ fn class_series(marks: impl Fn(usize) -> Vec<Mark>) -> Vec<Series> {
 
 /// The reports of one class, with the link that `link` makes of its classification.
 fn class_mark(reports: ClassReports, class: usize, link: impl Fn(&str) -> String) -> Mark {
-    Mark::count(
-        reports.by_class()[class],
-        link(&format!("org.clearlinux/mce/{}", MACHINE_CHECK_CLASSES[class])),
-    )
+    Mark::count(reports.by_class()[class], link(&classification_of(MACHINE_CHECK_CLASSES[class])))
 }

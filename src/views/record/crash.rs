@@ -7,14 +7,14 @@
 
 use crate::guilty::{Blacklist, Entry, Oops, Thread, Trace, function_name, guilty_frame};
 use crate::model::pairs::Pairs;
-use crate::ops::blacklist::{change_for, entry_of};
+use crate::ops::blacklist::{Tick, change_for, entry_of};
 use crate::ops::crashes::{CrashFacts, guilty_index};
 use crate::views::backtrace::{Budget, Row, guilty_tag, left_out_note, list, within};
 use crate::views::crashes::{self, guilty, guilty_url, preview_url};
 use crate::views::parts::{Tone, definition, notice};
 use crate::views::text;
 use maud::{Markup, html};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Frames of the crashing thread that are shown.
 const FRAMES_MAX: usize = 500;
@@ -47,10 +47,14 @@ pub fn ticked(query: &Pairs) -> Option<BTreeSet<usize>> {
     Some(query.all("never").filter_map(|value| value.parse().ok()).collect())
 }
 
-/// A different function of the crashing thread.
-struct Function {
+/// A different function of the crashing thread; symbols of one Rust path that the list treats alike are one.
+struct Function<'a> {
     /// Its first frame.
     index: usize,
+    /// Its names, as `function_name` makes them.
+    names: Vec<&'a str>,
+    /// Its module.
+    module: &'a str,
     /// What would be put on the list; none where its name cannot be an entry.
     entry: Option<Entry>,
     /// True where the list holds it now.
@@ -61,9 +65,13 @@ struct Function {
     is_ticked: bool,
 }
 
-impl Function {
+impl Function<'_> {
     fn can_change(&self) -> bool {
         self.entry.is_some() && !self.is_fixed
+    }
+
+    fn tick(&self) -> Tick<'_> {
+        Tick { names: self.names.clone(), module: self.module, is_never: self.is_ticked }
     }
 }
 
@@ -166,24 +174,39 @@ fn signal_name(number: &str) -> Option<&'static str> {
 }
 
 /// The first different functions of the crashing thread.
-fn functions(trace: &Trace<'_>, blacklist: &Blacklist, ticked: Option<&BTreeSet<usize>>) -> Vec<Function> {
+fn functions<'a>(
+    trace: &'a Trace<'_>,
+    blacklist: &Blacklist,
+    ticked: Option<&BTreeSet<usize>>,
+) -> Vec<Function<'a>> {
     let frames = trace.crashing();
     let fixed = Blacklist::new([]);
-    let mut seen = HashMap::new();
-    let mut functions: Vec<Function> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut places = HashMap::new();
+    let mut functions: Vec<Function<'_>> = Vec::new();
     for (index, frame) in frames.iter().enumerate().take(FRAMES_MAX) {
-        if functions.len() == BOXES_MAX {
-            break;
-        }
         let name = function_name(frame.function);
-        if seen.insert((name, frame.module), index).is_some() {
+        if !seen.insert((name, frame.module)) {
             continue;
         }
         let is_last = index + 1 == frames.len();
         let is_held = blacklist.holds(name, frame.module, is_last);
+        let entry = entry_of(frame.function, Some(frame.module));
+        let place = entry.clone().map(|entry| (entry, is_held));
+        let known = place.as_ref().and_then(|place| places.get(place).copied());
+        if let Some(function) = known.and_then(|at: usize| functions.get_mut(at)) {
+            function.names.push(name);
+            continue;
+        }
+        if functions.len() == BOXES_MAX {
+            continue;
+        }
+        places.extend(place.map(|place| (place, functions.len())));
         functions.push(Function {
             index,
-            entry: entry_of(frame.function, Some(frame.module)),
+            names: vec![name],
+            module: frame.module,
+            entry,
             is_held,
             is_fixed: fixed.holds(name, frame.module, is_last),
             is_ticked: ticked.map_or(is_held, |ticked| ticked.contains(&index)),
@@ -192,12 +215,9 @@ fn functions(trace: &Trace<'_>, blacklist: &Blacklist, ticked: Option<&BTreeSet<
     functions
 }
 
-fn trial(trace: &Trace<'_>, crash: &Crash, functions: &[Function]) -> Trial {
-    let shown: Vec<(Entry, bool)> = functions
-        .iter()
-        .filter(|function| function.can_change())
-        .filter_map(|function| Some((function.entry.clone()?, function.is_ticked)))
-        .collect();
+fn trial(trace: &Trace<'_>, crash: &Crash, functions: &[Function<'_>]) -> Trial {
+    let can_change = functions.iter().filter(|function| function.can_change());
+    let shown: Vec<Tick<'_>> = can_change.map(Function::tick).collect();
     let state = &crash.facts.blacklist;
     let change = change_for(state, &shown);
     let frames = trace.crashing().iter().map(|frame| (frame.function, frame.module));
@@ -243,7 +263,7 @@ fn thread(
     trace: &Trace<'_>,
     guilty: Option<usize>,
     crash: &Crash,
-    functions: &[Function],
+    functions: &[Function<'_>],
     trial: Option<&Trial>,
     budget: &mut Budget,
 ) -> Markup {
@@ -307,7 +327,7 @@ impl Marks {
     }
 }
 
-fn table(rows: &[Row<'_>], boxes: Option<&[Function]>, marks: Marks) -> Markup {
+fn table(rows: &[Row<'_>], boxes: Option<&[Function<'_>]>, marks: Marks) -> Markup {
     let has_source = rows.iter().any(|row| !row.source.is_empty());
     html! {
         table.trace {
@@ -340,7 +360,7 @@ fn table(rows: &[Row<'_>], boxes: Option<&[Function]>, marks: Marks) -> Markup {
 }
 
 /// The box of a function, in the row of its first frame.
-fn never(function: Option<&Function>, row: &Row<'_>) -> Markup {
+fn never(function: Option<&Function<'_>>, row: &Row<'_>) -> Markup {
     html! {
         @match function {
             Some(function) if function.can_change() => {
@@ -430,5 +450,35 @@ mod tests {
         assert_eq!(ticked(&pairs(&[("tried", "1")])), Some(BTreeSet::new()));
         let some = pairs(&[("tried", "1"), ("never", "3"), ("never", "0"), ("never", "-1"), ("never", "x")]);
         assert_eq!(ticked(&some), Some(BTreeSet::from([0, 3])));
+    }
+
+    #[test]
+    fn symbols_of_one_rust_path_have_one_box() {
+        let payload = "Process: app\nPID: 7\nSignal: 6\n\nBacktrace (TID 7):\n\
+            #0 _ZN4core9panicking9panic_fmt17h0123456789abcdefE() - [app]\n\
+            #1 _ZN3app3run17h0123456789abcdefE() - [app]\n\
+            #2 _ZN3foo3barEv() - [app]\n\
+            #3 _ZN3app3run17hfedcba9876543210E() - [app]\n\
+            #4 _ZN3app3run17h0123456789abcdefE() - [app]\n\
+            #5 _ZN3app3run17h1111111111111111E() - [app]\n\
+            #6 _ZN3app3run17h0123456789abcdefE() - [lib]\n";
+        let trace = Trace::parse(payload);
+        let own = ["core::panicking::panic_fmt", "_ZN3app3run17h1111111111111111E"];
+        let list = Blacklist::new(own.map(|text| Entry::parse(text).unwrap()));
+        let functions = functions(&trace, &list, None);
+        let told: Vec<_> = functions
+            .iter()
+            .map(|function| (function.index, function.names.len(), function.is_held, function.is_ticked))
+            .collect();
+        let expected = [
+            (0, 1, true, true),
+            (1, 2, false, false),
+            (2, 1, false, false),
+            (5, 1, true, true),
+            (6, 1, false, false),
+        ];
+        assert_eq!(told, expected);
+        let entry = |at: usize| functions[at].entry.as_ref().map(Entry::to_string).unwrap_or_default();
+        assert_eq!([entry(0), entry(1)], ["core::panicking::panic_fmt [app]", "app::run [app]"]);
     }
 }

@@ -53,12 +53,13 @@ const fn field_of(name: &'static str, label: &'static str, control: Control, is_
 }
 
 /// The fields of the form in their order: one for each parameter of the filter.
-pub const FIELDS: [Field; 16] = [
+pub const FIELDS: [Field; 17] = [
     field_of("classification", "Classification", Control::Classification, true),
     field_of("severity", "Severity", Control::Severity, true),
     field_of("system_name", "OS", Control::System, true),
     field_of("build", "Build", Control::Build, true),
     field_of("machine_id", "Machine id", Control::Text, true),
+    field_of("classification_in", "Any of the classifications", Control::Text, false),
     field_of("payload", "Payload matches", Control::Pattern, false),
     field_of("not_payload", "Payload does not match", Control::Pattern, false),
     field_of("event_id", "Event id", Control::Text, false),

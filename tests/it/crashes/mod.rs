@@ -2,6 +2,7 @@
 //! Crashes from the post to the page: guilties, the blacklist, forms, hostile payloads. The real binary.
 
 mod blacklist;
+mod counted;
 mod forms;
 mod hostile;
 mod lists;

@@ -81,6 +81,29 @@ fn ticks_show_the_guilty_that_this_record_would_have_and_lead_to_the_preview() {
 }
 
 #[test]
+fn ticks_of_rust_functions_are_those_of_their_paths() {
+    let server = Server::start();
+    let fmt = "_ZN4core9panicking9panic_fmt17h0123456789abcdefE() - [app]";
+    let frames = [fmt, "_ZN3app3run17h0123456789abcdefE() - [app]", "_ZN3foo3barEv() - [app]"];
+    let id = post_frames(&server, 1, &frames);
+    change(&server, &[("add", "core::panicking::panic_fmt [app]")]);
+    let preview = |ticks: &str| {
+        let elements = page(&server, &format!("/records/{id}?tried=1{ticks}"));
+        let is_preview = |link: &&str| link.starts_with("/crashes/blacklist/preview?");
+        links(&elements).into_iter().find(is_preview).map(str::to_owned)
+    };
+    let start = "/crashes/blacklist/preview?";
+    assert_eq!(preview("&never=0"), None);
+    let entry = "core::panicking::panic_fmt";
+    // The shipped list may have it too, in any module.
+    let removed = preview("").unwrap();
+    assert!(removed.starts_with(&format!("{start}remove={entry}%20%5Bapp%5D")), "{removed}");
+    assert!(!removed.contains("add=") && !removed.contains("17h"), "{removed}");
+    assert_eq!(preview("&never=0&never=1"), Some(format!("{start}add=app::run%20%5Bapp%5D")));
+    assert_eq!(preview("&never=0&never=2"), Some(format!("{start}add=_ZN3foo3barEv%20%5Bapp%5D")));
+}
+
+#[test]
 fn a_kernel_oops_shows_its_headers_and_a_crash_without_frames_says_so() {
     let server = Server::start();
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/payloads/klog-bug.txt");

@@ -112,11 +112,35 @@ fn backtraces_of(text: &str) -> Backtraces {
         machine_id: Some(text.into()),
         system_name: Some(text.into()),
         build: Some(text.into()),
+        days: Some(7),
+        kind: Some(CrashKind::Kernel),
         crashes: 3,
         backtraces_count: 1,
         skip: 50,
         next_skip: Some(100),
         backtraces: vec![folded],
+    }
+}
+
+#[test]
+fn the_conditions_of_backtraces_are_shown_and_kept_from_page_to_page() {
+    let elements = document(&backtraces::render(&backtraces_of("x"), 0));
+    let chips: Vec<&str> = elements
+        .iter()
+        .filter(|e| e.name == "li" && e.text.ends_with('×'))
+        .map(|e| e.text.as_str())
+        .collect();
+    assert_eq!(chips, ["Machine x×", "OS x×", "Build x×", "Received past 7 days×", "Of the kernel×"]);
+    let all = "machine_id=x&system_name=x&build=x&days=7&kind=kernel";
+    let path = "/crashes/guilty_details/7/backtraces";
+    for link in [
+        format!("{path}?{all}"),
+        format!("{path}?{all}&skip=100"),
+        format!("/api{path}?{all}&skip=50"),
+        format!("{path}?machine_id=x&system_name=x&build=x&kind=kernel"),
+        format!("{path}?machine_id=x&system_name=x&build=x&days=7"),
+    ] {
+        assert!(links(&elements).contains(&link.as_str()), "{link} is not among {:#?}", links(&elements));
     }
 }
 

@@ -152,8 +152,8 @@ fn every_number_leads_to_its_records() {
             "/records?classification=org.clearlinux/mce/SRAO&captured_from=2026-01-09&captured_to=2026-02-09",
             "/records?classification=org.clearlinux/mce/UCNA&captured_from=2025-12-29&captured_to=2027-01-03",
             "/records?classification=org.clearlinux/mce/corrected&system_name=os&build=os&captured_from=2025-12-29&captured_to=2027-01-03",
-            "/records?classification=org.clearlinux/mce/*&not_payload=THERMAL%20EVENT&payload=os%20MCGSTATUS&captured_from=2025-12-29&captured_to=2027-01-03",
-            "/records?classification=org.clearlinux/mce/*&not_payload=THERMAL%20EVENT&machine_id=os&captured_from=2025-12-29&captured_to=2027-01-03",
+            "/records?classification_in=org.clearlinux/mce/corrected%2Corg.clearlinux/mce/SRAO%2Corg.clearlinux/mce/SRAR%2Corg.clearlinux/mce/UCNA&payload=STATUS.*%28%3Fi:os%29%20MCGSTATUS&captured_from=2025-12-29&captured_to=2027-01-03",
+            "/records?classification_in=org.clearlinux/mce/corrected%2Corg.clearlinux/mce/SRAO%2Corg.clearlinux/mce/SRAR%2Corg.clearlinux/mce/UCNA&machine_id=os&captured_from=2025-12-29&captured_to=2027-01-03",
             "/mce?year=2026&machines=all&from=1000#machines",
         ],
         &[
@@ -176,7 +176,7 @@ fn every_number_leads_to_its_records() {
 #[test]
 fn a_status_code_is_searched_for_as_text() {
     let elements = document(&mce::render(&mce_data("0(f+")));
-    assert!(links(&elements).iter().any(|link| link.contains("payload=0%5C%28f%5C%2B%20MCGSTATUS")));
+    assert!(links(&elements).iter().any(|link| link.contains("0%5C%28f%5C%2B%29%20MCGSTATUS&")));
 }
 
 #[test]
