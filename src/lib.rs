@@ -14,6 +14,8 @@ pub mod ingest;
 pub mod logging;
 pub mod model;
 pub mod ops;
+pub mod pgp;
 pub mod store;
 pub mod systemd;
+pub mod target;
 pub mod views;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Plain types and pure rules that every layer shares. No I/O, no SQL, no HTTP, no HTML.
 
+pub mod action;
 pub mod build;
 pub mod crash;
 pub mod filter;

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "clock", "logging", "systemd"],
     &["model"],
     &["config"],
-    &["ingest", "guilty", "custom"],
+    &["ingest", "pgp", "target", "guilty", "custom"],
     &["store"],
     &["ops"],
     &["views"],
@@ -29,6 +29,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("listenfd", &["http"]),
     ("argh", &["cli"]),
     ("ureq", &["client"]),
+    ("sqlparser", &["target"]),
     ("sd_notify", &["systemd"]),
     ("toml", &["config", "custom"]),
 ];
