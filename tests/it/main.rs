@@ -6,8 +6,8 @@
 mod browser;
 mod cli;
 mod collector;
-mod custom;
 mod crashes;
+mod custom;
 mod demo;
 mod derived;
 mod disk;

@@ -106,7 +106,13 @@ fn hostile_text_never_breaks_a_page() {
         document(&records::render(&data));
         data.error = Some(ParameterError { parameter: text.into(), message: text.into() });
         document(&records::render(&data));
-        let one = record::Data { now: NOW, record: record(1, text), newer_id: Some(2), older_id: None, crash: None };
+        let one = record::Data {
+            now: NOW,
+            record: record(1, text),
+            newer_id: Some(2),
+            older_id: None,
+            crash: None,
+        };
         document(&record::render(&one));
         let posts = quarantine::Data { now: NOW, posts: vec![post(text)], next_below_id: Some(3) };
         document(&quarantine::render(&posts));
@@ -126,7 +132,8 @@ fn hostile_text_never_breaks_a_page() {
 #[test]
 fn nothing_that_cannot_be_seen_reaches_a_page() {
     for text in HOSTILE {
-        let one = record::Data { now: NOW, record: record(1, text), newer_id: None, older_id: None, crash: None };
+        let one =
+            record::Data { now: NOW, record: record(1, text), newer_id: None, older_id: None, crash: None };
         let page =
             record::render(&one).markup.into_string() + &records::render(&list(text, 1)).markup.into_string();
         let is_hidden =
@@ -145,7 +152,8 @@ fn nothing_that_cannot_be_seen_reaches_a_page() {
 
 #[test]
 fn a_payload_is_shown_line_by_line_with_its_first_empty_line() {
-    let one = record::Data { now: NOW, record: record(1, "a\0b\tc"), newer_id: None, older_id: None, crash: None };
+    let one =
+        record::Data { now: NOW, record: record(1, "a\0b\tc"), newer_id: None, older_id: None, crash: None };
     let elements = document(&record::render(&one));
     let pre = elements.iter().find(|e| e.name == "pre").unwrap();
     // The first line end is the one that HTML drops.
