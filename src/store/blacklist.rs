@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// Changes the blacklist durably; new crashes follow at once, stored ones by [`Store::recompute_step`]. Invalid
-    /// where there would be more than [`OWN_ENTRIES_MAX`] entries. Returns the list as it is then.
+    /// where there would be more than 10,000 entries of an admin's own. Returns the list as it is then.
     pub fn change_blacklist(&self, change: &BlacklistChange) -> Result<BlacklistState> {
         let change = change.clone();
         self.writer().change(false, move |write| {

@@ -98,7 +98,7 @@ fn last_day(
 }
 
 impl Store {
-    /// Folds the days that lie more than [`DAYS_KEPT`] before `today`, a few rows at a time; returns how many rows.
+    /// Folds the days that lie more than 15 before `today`, a few rows at a time; returns how many rows.
     pub fn fold_heartbeats(&self, today: i64) -> Result<usize> {
         let mut after: Option<Inhabitant> = None;
         let mut folded = 0;
