@@ -14,7 +14,6 @@ pub mod ingest;
 pub mod logging;
 pub mod model;
 pub mod ops;
-pub mod pgp;
 pub mod store;
 pub mod systemd;
 pub mod target;

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["error", "clock", "logging", "systemd"],
     &["model"],
     &["config"],
-    &["ingest", "pgp", "target", "guilty", "custom"],
+    &["ingest", "target", "guilty", "custom"],
     &["store"],
     &["ops"],
     &["views"],
