@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! muster: every machine on a LAN reports in. The code map, the layers and their reasons are in ARCHITECTURE.md.
 
+pub mod agent;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -13,7 +14,10 @@ pub mod http;
 pub mod ingest;
 pub mod logging;
 pub mod model;
+pub mod modules;
 pub mod ops;
+pub mod pgp;
+pub mod spool;
 pub mod store;
 pub mod systemd;
 pub mod target;

@@ -4,14 +4,19 @@
 //!
 //! To add a subcommand: its file, its variant of `arguments::Command` and its line in `run`.
 
+mod acl;
+mod action;
+mod agent;
 mod arguments;
 mod config;
 mod data_dir;
 mod demo;
+mod investigator;
 mod progress;
 mod send;
 mod serve;
 mod signals;
+mod spool;
 mod view;
 mod watchdog;
 

@@ -12,16 +12,19 @@
 
 mod bytes;
 mod file;
+mod fleet;
 mod load;
 pub mod settings;
 mod show;
 mod value;
 
+pub use fleet::{Enrol, FleetConfig};
 pub use load::{DEFAULT_FILE, Flags, Loaded, Source};
 pub use show::{show, template};
 
 use settings::SETTINGS;
 use std::path::{Path, PathBuf};
+
 /// Which posts that break a rule are kept in quarantine and answered 200, so that a client that nobody watches does
 /// not try the same one for 20 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub struct Config {
     pub readers: u32,
     /// `views.dir`: files of custom views; taken from the data directory where it is relative.
     pub views_dir: PathBuf,
+    /// `fleet.…`.
+    pub fleet: FleetConfig,
 }
 
 impl Config {
@@ -97,6 +102,7 @@ impl Config {
             disk_reserve_bytes: 0,
             readers: 0,
             views_dir: PathBuf::new(),
+            fleet: FleetConfig::unset(),
         };
         for setting in SETTINGS {
             (setting.set)(&mut config, setting.default.to_value());

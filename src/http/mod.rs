@@ -4,6 +4,7 @@
 //!
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
+mod agent_api;
 mod aggregates_api;
 mod call;
 mod collector;
@@ -12,8 +13,10 @@ mod crash_forms;
 mod csv_rows;
 mod custom_api;
 mod export;
+mod fleet_api;
 mod health;
 mod hosts;
+mod mig;
 mod pages;
 mod record_json;
 mod records_api;

@@ -7,6 +7,7 @@ use crate::http::web::Web;
 use crate::http::{aggregates_api, collector, crash_forms, custom_api, health, pages, records_api, stream};
 use crate::views::{self, View, links};
 use rouille::Response;
+use std::borrow::Cow;
 
 /// How much body a route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Body {
     Record,
     /// A form of a page.
     Form,
+    /// Up to so many bytes, whatever they are; more is refused.
+    Bytes(usize),
 }
 
 /// A route.
@@ -107,8 +110,18 @@ pub enum Found {
     Nothing,
 }
 
+/// A path below `/api/v1` as it stands in the table: MIG's clients double slashes, and end some paths with one.
+fn tidied(path: &str) -> Cow<'_, str> {
+    if path != "/api/v1" && !path.starts_with("/api/v1/") || !path.contains("//") && !path.ends_with('/') {
+        return Cow::Borrowed(path);
+    }
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    Cow::Owned(format!("/{}", segments.join("/")))
+}
+
 /// Finds what answers a request. HEAD is answered by what answers GET.
 pub fn find(method: &str, path: &str) -> Found {
+    let path = &*tidied(path);
     let wanted = if method == "HEAD" { "GET" } else { method };
     let mut matches: Vec<(&Route, Vec<String>)> = ROUTES
         .iter()

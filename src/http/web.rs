@@ -141,6 +141,7 @@ impl Web {
             }
             // A form makes six bytes of a line end: CR LF, percent-encoded.
             Body::Form => payload_bytes_max * 6 + BODY_BYTES_TOLERATED,
+            Body::Bytes(bytes_max) => bytes_max,
         }
     }
 }
@@ -178,8 +179,15 @@ impl Handler for Web {
 
 /// A form that was cut must not be taken for the whole, nor a query for its beginning.
 fn refuse_cut(body: Body, call: &Call) -> Result<()> {
-    if body == Body::Form && call.is_body_cut {
-        return Err(Error::new(Kind::TooLarge, "The form is too large"));
+    match body {
+        Body::Form if call.is_body_cut => return Err(Error::new(Kind::TooLarge, "The form is too large")),
+        Body::Bytes(bytes_max) if call.is_body_cut => {
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!("The body is too large; it may have {bytes_max} bytes"),
+            ));
+        }
+        _ => {}
     }
     if call.query.0.len() > PAIRS_MAX {
         return Err(Error::invalid(format!("A query has at most {PAIRS_MAX} parameters")));

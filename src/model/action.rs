@@ -2,15 +2,12 @@
 //! Actions as MIG's JSON has them, and the text that their signers sign. What an action must be before it is
 //! accepted (a name, a window of validity, signatures), and the signatures themselves, are not here.
 
-mod go_json;
 #[cfg(test)]
 mod tests;
-mod timestamp;
-
-pub use timestamp::Timestamp;
 
 use crate::error::{Error, Result};
-use go_json::{GoJson, go_struct};
+use crate::model::go_json::{self, GoJson, go_struct};
+use crate::model::timestamp::Timestamp;
 use serde_json::Value;
 
 /// Bytes of an action's JSON; a larger one is refused unread.
@@ -158,13 +155,6 @@ impl Action {
         // Go refuses a number that it cannot hold when it reads, not first when it signs.
         action.operations_json()?;
         Ok(action)
-    }
-
-    /// The action as a Go program writes it. Fails where Go cannot: an infinite number, a year past 9999.
-    pub fn to_json(&self) -> Result<String> {
-        let mut text = String::new();
-        self.encode(&mut text)?;
-        Ok(text)
     }
 
     /// The operations as a Go program writes them, which is how they are signed and stored.

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Plain types and pure rules that every layer shares. No I/O, no SQL, no HTTP, no HTML.
 
+pub mod acl;
 pub mod action;
+pub mod agent;
 pub mod build;
+pub mod command;
 pub mod crash;
 pub mod filter;
+pub(crate) mod go_json;
+pub mod investigator;
 pub mod nearest;
 pub mod pairs;
 pub mod parameters;
 pub mod quarantine;
 pub mod record;
 pub mod time;
+pub mod timestamp;
 pub mod version;
 pub mod week;

@@ -6,6 +6,7 @@ pub mod builds;
 pub mod collect;
 pub mod crashes;
 pub mod custom;
+pub mod fleet;
 pub mod jobs;
 pub mod machine_checks;
 pub mod population;

@@ -24,8 +24,10 @@ pub struct Migration {
 }
 
 /// All steps, ascending; the first leads to version 2.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { to: 2, sql: include_str!("migrations/0002_derived.sql"), then: derive }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { to: 2, sql: include_str!("migrations/0002_derived.sql"), then: derive },
+    Migration { to: 3, sql: include_str!("migrations/0003_fleet.sql"), then: |_| Ok(()) },
+];
 
 /// Counts what the records hold of crashes, machine checks and heartbeats.
 fn derive(connection: &Connection) -> Result<()> {

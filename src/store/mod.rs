@@ -16,6 +16,7 @@ mod dimensions;
 mod disk;
 mod error;
 mod etag;
+pub mod fleet;
 mod gate;
 mod guilty_row;
 mod lock;

@@ -8,6 +8,7 @@
 //! inline script or style; every page works without JavaScript. Nothing here knows HTTP: `http` finds the view,
 //! hands over an [`Asked`], and sends what [`document`] makes of the [`Page`].
 
+pub mod actions;
 pub mod assets;
 pub mod backtrace;
 pub mod builds;
@@ -15,6 +16,7 @@ pub mod chart;
 pub mod crashes;
 pub mod custom;
 pub mod error_page;
+pub mod fleet;
 pub mod layout;
 pub mod links;
 pub mod mce;

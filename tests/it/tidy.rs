@@ -9,11 +9,12 @@ const LAYERS: &[&[&str]] = &[
     &["error", "clock", "logging", "systemd"],
     &["model"],
     &["config"],
-    &["ingest", "target", "guilty", "custom"],
-    &["store"],
+    &["ingest", "pgp", "target", "guilty", "custom", "modules"],
+    &["store", "spool"],
     &["ops"],
     &["views"],
     &["http", "client", "demo"],
+    &["agent"],
     &["cli"],
 ];
 
@@ -30,6 +31,10 @@ const ONLY: &[(&str, &[&str])] = &[
     ("argh", &["cli"]),
     ("ureq", &["client"]),
     ("sqlparser", &["target"]),
+    ("pgp", &["pgp"]),
+    ("sha1", &["modules"]),
+    ("sha3", &["modules"]),
+    ("md5", &["modules"]),
     ("sd_notify", &["systemd"]),
     ("toml", &["config", "custom"]),
 ];

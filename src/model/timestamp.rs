@@ -2,7 +2,7 @@
 //! Times as MIG's JSON has them: RFC 3339 with up to nanoseconds and the offset in which they were written.
 
 use crate::error::{Error, Result};
-use crate::model::action::go_json::{GoJson, push_string};
+use crate::model::go_json::{GoJson, push_string};
 use chrono::{DateTime, Datelike, NaiveDate, Timelike};
 use serde::de::{Deserialize, Deserializer, Error as _};
 use std::fmt;

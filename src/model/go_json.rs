@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// A type that Go's encoder can write.
-pub(super) trait GoJson {
+pub(crate) trait GoJson {
     /// Appends the value as Go's encoder writes it; fails where Go cannot write it.
     fn encode(&self, out: &mut String) -> Result<()>;
 
@@ -36,9 +36,18 @@ macro_rules! go_struct {
             $( $(#[$field_about])* pub $field: $type, )*
         }
 
-        impl $crate::model::action::go_json::GoJson for $name {
+        impl $name {
+            /// The JSON as a Go program writes it. Fails where Go cannot: an infinite number, a year past 9999.
+            pub fn to_json(&self) -> $crate::error::Result<String> {
+                let mut text = String::new();
+                $crate::model::go_json::GoJson::encode(self, &mut text)?;
+                Ok(text)
+            }
+        }
+
+        impl $crate::model::go_json::GoJson for $name {
             fn encode(&self, out: &mut String) -> $crate::error::Result<()> {
-                let mut object = $crate::model::action::go_json::ObjectWriter::begin(out);
+                let mut object = $crate::model::go_json::ObjectWriter::begin(out);
                 $( object.field($key, &self.$field, &[$(stringify!($omit))?])?; )*
                 object.end();
                 Ok(())
@@ -58,7 +67,7 @@ macro_rules! go_struct {
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
                         let mut read = $name::default();
                         while let Some(key) = map.next_key::<String>()? {
-                            match $crate::model::action::go_json::fold(&key).as_str() {
+                            match $crate::model::go_json::fold(&key).as_str() {
                                 $( $key => if let Some(value) = map.next_value::<Option<$type>>()? {
                                     read.$field = value;
                                 }, )*
@@ -75,23 +84,23 @@ macro_rules! go_struct {
         }
     };
 }
-pub(super) use go_struct;
+pub(crate) use go_struct;
 
 /// Writes the fields of one object.
-pub(super) struct ObjectWriter<'a> {
+pub(crate) struct ObjectWriter<'a> {
     out: &'a mut String,
     is_first: bool,
 }
 
 impl<'a> ObjectWriter<'a> {
     /// Opens the object.
-    pub(super) fn begin(out: &'a mut String) -> ObjectWriter<'a> {
+    pub(crate) fn begin(out: &'a mut String) -> ObjectWriter<'a> {
         out.push('{');
         ObjectWriter { out, is_first: true }
     }
 
     /// Appends a field, unless it is empty and `options` say that empty ones are left out.
-    pub(super) fn field(&mut self, key: &str, value: &impl GoJson, options: &[&str]) -> Result<()> {
+    pub(crate) fn field(&mut self, key: &str, value: &impl GoJson, options: &[&str]) -> Result<()> {
         if value.is_empty() && options.contains(&"omit") {
             return Ok(());
         }
@@ -105,14 +114,14 @@ impl<'a> ObjectWriter<'a> {
     }
 
     /// Closes the object.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         self.out.push('}');
     }
 }
 
 /// A key in the case in which it is compared: Go folds letters, and two that are not ASCII fold to ASCII
 /// ones.
-pub(super) fn fold(key: &str) -> String {
+pub(crate) fn fold(key: &str) -> String {
     let fold_one = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
@@ -123,7 +132,7 @@ pub(super) fn fold(key: &str) -> String {
 
 /// JSON text of a client as text that a strict parser reads as Go would: each byte that is not UTF-8, and
 /// each half of a surrogate pair without its other half, becomes U+FFFD.
-pub(super) fn lenient_text(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn lenient_text(bytes: &[u8]) -> Cow<'_, str> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => {
@@ -169,7 +178,7 @@ fn mend_surrogates(text: &str) -> String {
     mended + rest
 }
 
-/// The UTF-16 unit of a `\uXXXX` that the text begins with.
+/// The UTF-16 unit of an escape of four digits that the text begins with.
 fn unit(text: &str) -> Option<u32> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
@@ -177,7 +186,7 @@ fn unit(text: &str) -> Option<u32> {
 }
 
 /// A string with Go's escapes, which are also those that are safe in HTML.
-pub(super) fn push_string(out: &mut String, text: &str) {
+pub(crate) fn push_string(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {
@@ -198,7 +207,7 @@ pub(super) fn push_string(out: &mut String, text: &str) {
 
 /// A float64 as Go writes it: the shortest digits that read back as the same number, with an exponent below
 /// 1e-6 and from 1e21 on.
-pub(super) fn push_float(out: &mut String, number: f64) -> Result<()> {
+pub(crate) fn push_float(out: &mut String, number: f64) -> Result<()> {
     if !number.is_finite() {
         return Err(Error::invalid("A number of the action is infinite or not a number"));
     }
@@ -243,6 +252,15 @@ impl GoJson for Value {
             }
         }
         Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Value::Null => true,
+            Value::Object(map) => map.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            _ => false,
+        }
     }
 }
 

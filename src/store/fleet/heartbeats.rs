@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Heartbeats: the one writing that happens thousands of times a second.

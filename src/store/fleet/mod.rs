@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The fleet's tables: endpoints, agents, investigators, actions, commands, the ACL.
+
+mod acl;
+mod actions;
+mod agents;
+mod commands;
+mod enrolment;
+mod heartbeats;
+mod investigators;
+mod search;
+mod statistics;
+mod target_sql;
+mod tokens;

@@ -1,0 +1,2 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Commands from action to result, the spool, restarts and kills.

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The fleet: agents, investigators, actions, commands, the spool.
+
+mod actions;
+mod agent;
+mod dispatch;
+mod heartbeats;
+mod investigators;
+mod mig;
