@@ -10,5 +10,7 @@ mod heartbeats;
 mod investigators;
 mod search;
 mod statistics;
-mod target_sql;
+mod targets;
 mod tokens;
+
+pub use targets::{AgentPage, Moment, TargetAgent};
