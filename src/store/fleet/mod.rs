@@ -12,3 +12,6 @@ mod search;
 mod statistics;
 mod target_sql;
 mod tokens;
+
+pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightRow, to_acl};
+pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};
