@@ -10,5 +10,9 @@ mod heartbeats;
 mod investigators;
 mod search;
 mod statistics;
-mod target_sql;
+mod targets;
 mod tokens;
+
+pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightRow, to_acl};
+pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};
+pub use targets::{AgentPage, Moment, TargetAgent};
