@@ -12,3 +12,6 @@ mod search;
 mod statistics;
 mod target_sql;
 mod tokens;
+
+pub use agents::{AgentPast, AgentRow, HISTORY_PER_AGENT_MAX, mark_destroyed};
+pub use enrolment::EndpointRow;
