@@ -13,4 +13,6 @@ mod statistics;
 mod targets;
 mod tokens;
 
+pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
 pub use targets::{AgentPage, Moment, TargetAgent};
+pub use tokens::TokenOutcome;
