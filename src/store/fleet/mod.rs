@@ -13,4 +13,5 @@ mod statistics;
 mod targets;
 mod tokens;
 
+pub use commands::{CommandQuery, CommandRow};
 pub use targets::{AgentPage, Moment, TargetAgent};
