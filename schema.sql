@@ -434,6 +434,7 @@ CREATE TABLE signed_texts (
   action_id INTEGER NOT NULL,
   until_at INTEGER NOT NULL -- expireafter
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX signed_texts__until_at ON signed_texts (until_at);
 
 -- Commands: what one agent is told by one action.
 CREATE TABLE commands (

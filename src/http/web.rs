@@ -28,6 +28,7 @@ pub struct Web {
     app: Arc<App>,
     hosts: Hosts,
     slots: Slots,
+    compressing: Slots,
     stop: Stop,
     csrf_token: String,
     large: [Mutex<()>; LARGE_AT_ONCE],
@@ -41,7 +42,9 @@ impl Web {
             Error::internal("The system has no random numbers").because(error.to_string())
         })?;
         let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
-        Ok(Web { app, hosts, slots, stop, csrf_token: hex(&secret), large: Default::default() })
+        let compressing = Slots::new(compress::AT_ONCE_MAX);
+        let csrf_token = hex(&secret);
+        Ok(Web { app, hosts, slots, compressing, stop, csrf_token, large: Default::default() })
     }
 
     /// The application.
@@ -168,7 +171,7 @@ impl Handler for Web {
         let _held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let (head, outcome) = self.answer(incoming);
         let response = outcome.unwrap_or_else(|error| respond::error(&head, &error));
-        not_sniffed(compress::apply(&head, response))
+        not_sniffed(compress::apply(&head, response, &self.compressing))
     }
 
     fn refuse(&self, status: u16, message: &str) -> Response {

@@ -146,7 +146,7 @@ impl Store {
 
     /// Stores a validated record durably, or finds it stored. Returns after the commit; Busy where it cannot be stored
     /// now, and then nothing is stored.
-    pub fn insert_record(&self, record: NewRecord) -> Result<Stored> {
+    pub fn insert_record(&self, record: &NewRecord) -> Result<Stored> {
         self.writer.insert(PreparedRecord::new(record)?)
     }
 

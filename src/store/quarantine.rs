@@ -83,7 +83,7 @@ impl Store {
 
     /// Takes a post out of quarantine and stores the record made of it, both or neither. None where it was not there
     /// any more; then nothing is stored.
-    pub fn admit_quarantined(&self, id: i64, record: NewRecord) -> Result<Option<Stored>> {
+    pub fn admit_quarantined(&self, id: i64, record: &NewRecord) -> Result<Option<Stored>> {
         let record = PreparedRecord::new(record)?;
         self.writer().change(true, move |write| {
             let deleted =

@@ -13,5 +13,7 @@ mod statistics;
 mod targets;
 mod tokens;
 
+pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightRow, to_acl};
+pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};
 pub use commands::{CommandQuery, CommandRow};
 pub use targets::{AgentPage, Moment, TargetAgent};
