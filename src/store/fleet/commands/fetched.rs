@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::model::command::{ActionStatus, CommandStatus};
 use crate::store::fleet::agents::mark_destroyed;
 use crate::store::payload::StoredPayload;
+use crate::store::writer::Write;
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -133,7 +134,7 @@ impl Store {
             }
             let mut answered = Vec::with_capacity(answers.len());
             for answer in &answers {
-                answered.push(answer_one(write.connection, answer, now, &mut moved)?);
+                answered.push(answer_one(write, answer, now, &mut moved)?);
             }
             moved.count(write.connection, now)?;
             Ok((leased, answered))
@@ -231,8 +232,8 @@ fn lease_one(connection: &Connection, id: i64, lease: &Lease, moved: &mut Moved)
 }
 
 /// Takes one answer in.
-fn answer_one(connection: &Connection, answer: &NewAnswer, now: i64, moved: &mut Moved) -> Result<Answered> {
-    let mut find = connection.prepare_cached(
+fn answer_one(write: &mut Write<'_>, answer: &NewAnswer, now: i64, moved: &mut Moved) -> Result<Answered> {
+    let mut find = write.connection.prepare_cached(
         "SELECT c.status, c.action_id, c.endpoint_id, c.results IS NOT NULL, a.expire_after, a.status
          FROM commands c JOIN actions a ON a.id = c.action_id WHERE c.id = ?1",
     )?;
@@ -245,7 +246,7 @@ fn answer_one(connection: &Connection, answer: &NewAnswer, now: i64, moved: &mut
         return Ok(Answered::Repeated);
     }
     for pid in &answer.destroyed_pids {
-        mark_destroyed(connection, endpoint_id, *pid, now)?;
+        mark_destroyed(write, endpoint_id, *pid, now)?;
     }
     let is_cancelled = action_code == ActionStatus::Cancelled.code();
     let ended = match status {
@@ -259,7 +260,8 @@ fn answer_one(connection: &Connection, answer: &NewAnswer, now: i64, moved: &mut
         moved.add(action_id, status, ended);
     }
     let is_late = ended != answer.status;
-    connection
+    write
+        .connection
         .prepare_cached(
             "UPDATE commands SET status = ?2, finished_at = coalesce(finished_at, ?3), found = ?4, is_late = ?5,
                results = ?6, leased_until = NULL WHERE id = ?1",
