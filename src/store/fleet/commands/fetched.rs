@@ -245,7 +245,7 @@ fn answer_one(write: &mut Write<'_>, answer: &NewAnswer, now: i64, moved: &mut M
                 row.get(2)?,
                 row.get::<_, bool>(3)?,
                 row.get::<_, i64>(4)?,
-                row.get(5)?,
+                row.get::<_, i64>(5)?,
             ))
         })?;
     let status = super::status_of(code)?;
