@@ -33,13 +33,23 @@ pub struct App {
     pub recompute: recompute::Wake,
     /// The files of the views directory.
     pub custom_views: custom::CustomViews,
+    /// Failed authentications of the API.
+    pub failures: fleet::authenticate::Failures,
 }
 
 impl App {
     /// Over an open database.
     pub fn new(config: Config, clock: Clock, store: Store) -> App {
         let custom_views = custom::CustomViews::new(config.data_dir.join(&config.views_dir));
-        App { config, clock, store, recompute: recompute::Wake::default(), custom_views }
+        let recompute = recompute::Wake::default();
+        App {
+            config,
+            clock,
+            store,
+            recompute,
+            custom_views,
+            failures: fleet::authenticate::Failures::default(),
+        }
     }
 
     /// What the configuration says about posts.
