@@ -22,7 +22,5 @@ pub use commands::{
 };
 pub use enrolment::EndpointRow;
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
-pub use commands::{CommandQuery, CommandRow};
-pub use enrolment::EndpointRow;
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::TokenOutcome;
