@@ -253,6 +253,7 @@ CREATE TABLE endpoints (
   bound_at INTEGER,
   may_bind INTEGER NOT NULL DEFAULT 0 CHECK (may_bind IN (0, 1)) -- 1: an admin lets the next key bind without token
 ) STRICT;
+CREATE INDEX endpoints__key_digest ON endpoints (key_digest) WHERE key_digest IS NOT NULL;
 
 -- Names of agents, so that a search reads each once.
 CREATE TABLE agent_names (
@@ -434,6 +435,7 @@ CREATE TABLE signed_texts (
   action_id INTEGER NOT NULL,
   until_at INTEGER NOT NULL -- expireafter
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX signed_texts__until_at ON signed_texts (until_at);
 
 -- Commands: what one agent is told by one action.
 CREATE TABLE commands (
