@@ -14,4 +14,5 @@ mod target_sql;
 mod tokens;
 
 pub use agents::{AgentPast, AgentRow, HISTORY_PER_AGENT_MAX, mark_destroyed};
-pub use enrolment::EndpointRow;
+pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownKey, is_same};
+pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
