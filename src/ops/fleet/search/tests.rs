@@ -50,7 +50,7 @@ fn the_echo_has_migs_order_and_types() {
     assert_eq!(value("foundanything"), Echo::Flag(true));
     assert_eq!(value("actionid"), Echo::Text("∞".to_owned()));
     assert_eq!(value("agentname"), Echo::Text("%".to_owned()));
-    assert_eq!(value("before"), Echo::Text("2031-07-22T00:00:00Z".to_owned()));
+    assert_eq!(value("before"), Echo::Text("2031-07-23T08:00:00Z".to_owned()));
 }
 
 #[test]
