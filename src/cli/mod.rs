@@ -56,6 +56,7 @@ fn run(command: Command) -> Result<()> {
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::View(command) => command.run(),
+        Command::Agent(command) => command.run(),
     }
 }
 

@@ -20,5 +20,11 @@ pub use enrolment::EndpointRow;
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
+pub use commands::{
+    ActionMove, ActionState, Addressee, Answered, CommandOwner, CommandQuery, CommandRow, CommandState,
+    DueAction, Fetchable, Lease, NewAnswer,
+};
+pub use enrolment::EndpointRow;
+pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::TokenOutcome;
