@@ -4,6 +4,7 @@
 
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
+use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::send::SendCommand;
@@ -61,6 +62,8 @@ pub enum Command {
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
+    /// The agent of this machine, and what is known of all.
+    Agent(AgentCommand),
 }
 
 /// Reads the command line.

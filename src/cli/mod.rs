@@ -61,6 +61,7 @@ fn run(command: Command) -> Result<()> {
         Command::View(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
+        Command::Agent(command) => command.run(),
     }
 }
 
