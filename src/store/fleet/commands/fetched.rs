@@ -54,16 +54,26 @@ pub struct Fetchable {
 /// An answer, checked.
 #[derive(Debug)]
 pub struct NewAnswer {
-    /// The command.
-    pub command_id: i64,
-    /// What the agent says: success, failed or timeout.
-    pub status: CommandStatus,
-    /// As in [`CommandRow::found`].
-    pub found: i64,
-    /// A JSON array.
-    pub results: StoredPayload,
-    /// Process ids of agents of this endpoint that ended because of it.
-    pub destroyed_pids: Vec<i64>,
+    command_id: i64,
+    status: CommandStatus,
+    found: i64,
+    results: StoredPayload,
+    destroyed_pids: Vec<i64>,
+}
+
+impl NewAnswer {
+    /// An answer of success, failed or timeout to a command. `found` is as in [`CommandRow::found`], `results` a JSON
+    /// array, `destroyed_pids` the process ids of agents of its endpoint that ended because of it.
+    pub fn new(
+        command_id: i64,
+        status: CommandStatus,
+        found: i64,
+        results: String,
+        destroyed_pids: Vec<i64>,
+    ) -> Result<NewAnswer> {
+        let results = StoredPayload::encode(results)?;
+        Ok(NewAnswer { command_id, status, found, results, destroyed_pids })
+    }
 }
 
 /// What became of an answer.
@@ -239,7 +249,7 @@ fn answer_one(write: &mut Write<'_>, answer: &NewAnswer, now: i64, moved: &mut M
     )?;
     let (code, action_id, endpoint_id, is_answered, expire_after, action_code) =
         find.query_row([answer.command_id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, bool>(3)?, row.get::<_, i64>(4)?, row.get(5)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, bool>(3)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?))
         })?;
     let status = super::status_of(code)?;
     if is_answered || matches!(status, CommandStatus::Success | CommandStatus::Failed | CommandStatus::Timeout) {
