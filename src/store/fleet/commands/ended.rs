@@ -127,11 +127,14 @@ impl Store {
 }
 
 fn end_one(connection: &Connection, id: i64, to: CommandStatus, now: i64, moved: &mut Moved) -> Result<bool> {
-    let mut find = connection.prepare_cached("SELECT action_id, status FROM commands WHERE id = ?1 AND status <= 2")?;
+    let mut find =
+        connection.prepare_cached("SELECT action_id, status FROM commands WHERE id = ?1 AND status <= 2")?;
     let found: Option<(i64, i64)> = find.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let Some((action_id, code)) = found else { return Ok(false) };
     connection
-        .prepare_cached("UPDATE commands SET status = ?2, finished_at = ?3, leased_until = NULL WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE commands SET status = ?2, finished_at = ?3, leased_until = NULL WHERE id = ?1",
+        )?
         .execute(params![id, to.code(), now])?;
     moved.add(action_id, status_of(code)?, to);
     Ok(true)

@@ -163,8 +163,8 @@ impl Store {
                 "SELECT json_array_length(document, '$.operations'), instr(document, '\"agentdestroy\"') > 0
                  FROM actions WHERE id = ?1",
             )?;
-            let (n_operations, may_destroy) =
-                action.query_row([command.action_id], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)))?;
+            let (n_operations, may_destroy) = action
+                .query_row([command.action_id], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get(1)?)))?;
             let n_operations = n_operations.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
             Ok(Some(CommandOwner { command, queueloc, key_digest, n_operations, may_destroy }))
         })
@@ -249,10 +249,19 @@ fn answer_one(write: &mut Write<'_>, answer: &NewAnswer, now: i64, moved: &mut M
     )?;
     let (code, action_id, endpoint_id, is_answered, expire_after, action_code) =
         find.query_row([answer.command_id], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, bool>(3)?, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?))
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get::<_, bool>(3)?,
+                row.get::<_, i64>(4)?,
+                row.get::<_, i64>(5)?,
+            ))
         })?;
     let status = super::status_of(code)?;
-    if is_answered || matches!(status, CommandStatus::Success | CommandStatus::Failed | CommandStatus::Timeout) {
+    if is_answered
+        || matches!(status, CommandStatus::Success | CommandStatus::Failed | CommandStatus::Timeout)
+    {
         return Ok(Answered::Repeated);
     }
     for pid in &answer.destroyed_pids {

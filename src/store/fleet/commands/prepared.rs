@@ -106,8 +106,9 @@ impl Store {
     pub fn reserve_command_ids(&self, n: usize) -> Result<i64> {
         let n = n as i64;
         self.writer().change(true, move |write| {
-            let mut add =
-                write.connection.prepare_cached("UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'commands'")?;
+            let mut add = write
+                .connection
+                .prepare_cached("UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'commands'")?;
             if add.execute([n])? == 0 {
                 write
                     .connection
@@ -132,7 +133,13 @@ impl Store {
 
     /// Makes commands under ids from `first_id` on, one for each addressee. False, and none is made, where the action
     /// is not being prepared any more.
-    pub fn insert_commands(&self, action_id: i64, first_id: i64, to: Vec<Addressee>, now: i64) -> Result<bool> {
+    pub fn insert_commands(
+        &self,
+        action_id: i64,
+        first_id: i64,
+        to: Vec<Addressee>,
+        now: i64,
+    ) -> Result<bool> {
         self.writer().change(true, move |write| {
             let connection = write.connection;
             let counted = connection
@@ -148,7 +155,13 @@ impl Store {
     }
 }
 
-fn insert_rows(connection: &Connection, action_id: i64, first_id: i64, to: &[Addressee], now: i64) -> Result<()> {
+fn insert_rows(
+    connection: &Connection,
+    action_id: i64,
+    first_id: i64,
+    to: &[Addressee],
+    now: i64,
+) -> Result<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO commands (id, action_id, agent_id, endpoint_id, status, prepared_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
