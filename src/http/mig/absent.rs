@@ -9,7 +9,8 @@ use crate::http::web::Web;
 use crate::model::investigator::Permission;
 use rouille::Response;
 
-const MESSAGE: &str = "Loaders and manifests are not implemented: this server does not install or update agents";
+const MESSAGE: &str =
+    "Loaders and manifests are not implemented: this server does not install or update agents";
 
 fn refuse() -> Result<Response> {
     Err(Error::new(Kind::NotImplemented, MESSAGE))

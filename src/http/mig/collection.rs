@@ -135,7 +135,11 @@ mod tests {
     fn documents_are_those_of_mig() {
         let items = [
             Item::new("http://h/a?x=1&y".into(), "action", "{}".into()).linked("self", "http://h/<".into()),
-            Item { href: "b".into(), data: vec![("n".into(), "1".into()), ("m".into(), "null".into())], links: vec![] },
+            Item {
+                href: "b".into(),
+                data: vec![("n".into(), "1".into()), ("m".into(), "null".into())],
+                links: vec![],
+            },
         ];
         let collection = Collection { href: "http://h/?a&b", items: &items, error: None };
         assert_eq!(

@@ -66,8 +66,9 @@ impl FoundBody {
         self.refill()?;
         if self.is_over {
             let bytes = std::mem::take(&mut self.bytes);
-            return Ok(respond::data(200, "application/json", bytes)
-                .with_unique_header("Cache-Control", "no-cache"));
+            return Ok(
+                respond::data(200, "application/json", bytes).with_unique_header("Cache-Control", "no-cache")
+            );
         }
         Ok(Response { data: ResponseBody::from_reader(self), ..send(200, String::new()) })
     }

@@ -121,7 +121,8 @@ mod tests {
 
     #[test]
     fn changes_are_read_or_refused_with_migs_words() {
-        let all = change(&[("status", "disabled"), ("apikey", "active"), ("permissions", "{\"search\":true}")]);
+        let all =
+            change(&[("status", "disabled"), ("apikey", "active"), ("permissions", "{\"search\":true}")]);
         let all = all.unwrap();
         assert_eq!((all.is_active, all.has_api_key), (Some(false), Some(true)));
         assert_eq!(all.permissions, Some(Permissions::NONE.with(Permission::Search)));

@@ -56,9 +56,7 @@ fn tail(call: &Call, request: &Request) -> Vec<Item> {
 
 fn next_page(call: &Call, offset: i64) -> String {
     let kept = call.query.0.iter().filter(|(name, _)| name != "offset");
-    let query = Serializer::new(String::new())
-        .extend_pairs(kept)
-        .append_pair("offset", &offset.to_string())
-        .finish();
+    let query =
+        Serializer::new(String::new()).extend_pairs(kept).append_pair("offset", &offset.to_string()).finish();
     href(&call.head, &format!("/search?{query}"))
 }

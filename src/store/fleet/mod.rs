@@ -19,6 +19,13 @@ pub use agents::{AgentPast, AgentRow, HISTORY_PER_AGENT_MAX, mark_destroyed};
 pub use commands::{ActionMove, ActionState, Addressee, Answered, CommandOwner, CommandQuery, CommandRow, CommandState, DueAction, Fetchable, Lease, NewAnswer};
 pub use enrolment::{EndpointRow};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
+pub use commands::{
+    ActionMove, ActionState, Addressee, Answered, CommandOwner, CommandQuery, CommandRow, CommandState,
+    DueAction, Fetchable, Lease, NewAnswer,
+};
+pub use enrolment::EndpointRow;
+pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
+pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::{TokenOutcome};
