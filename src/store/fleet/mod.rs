@@ -4,6 +4,7 @@
 mod acl;
 mod actions;
 mod agents;
+mod around;
 mod commands;
 mod enrolment;
 mod heartbeats;
@@ -16,6 +17,7 @@ mod tokens;
 pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightRow, to_acl};
 pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};
 pub use agents::{AgentPast, AgentRow, HISTORY_PER_AGENT_MAX, mark_destroyed};
+pub use around::AgentCommand;
 pub use commands::{CommandQuery, CommandRow};
 pub use enrolment::EndpointRow;
 pub use targets::{AgentPage, Moment, TargetAgent};
