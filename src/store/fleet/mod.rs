@@ -4,6 +4,7 @@
 mod acl;
 mod actions;
 mod agents;
+mod around;
 mod commands;
 mod enrolment;
 mod heartbeats;
@@ -23,6 +24,8 @@ pub use commands::{
     ActionMove, ActionState, Addressee, Answered, CommandOwner, CommandQuery, CommandRow, CommandState,
     DueAction, Fetchable, Lease, NewAnswer,
 };
+pub use around::AgentCommand;
+pub use commands::{CommandQuery, CommandRow};
 pub use enrolment::EndpointRow;
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
 pub(crate) use search::add_functions;
