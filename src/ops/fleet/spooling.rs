@@ -67,7 +67,8 @@ impl SubmittedFile {
 impl Drop for SubmittedFile {
     fn drop(&mut self) {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let files: Vec<(Place, Name)> = written.iter().map(|id| (Place::ActionNew, Name::Action(*id))).collect();
+        let files: Vec<(Place, Name)> =
+            written.iter().map(|id| (Place::ActionNew, Name::Action(*id))).collect();
         if let Err(error) = self.spool.remove(&files) {
             log::warn!("The file of an action that was not stored stays: {}", error.with_causes());
         }

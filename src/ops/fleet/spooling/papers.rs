@@ -81,7 +81,8 @@ pub fn stored_command_files(app: &App, ids: &[i64]) -> Result<Vec<NewFile>> {
     let mut papers = Vec::with_capacity(ids.len());
     for row in app.store.commands(ids)? {
         let results = row.results.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
-            Error::new(Kind::Corrupt, format!("The results of command {} cannot be read", row.id)).because(error)
+            Error::new(Kind::Corrupt, format!("The results of command {} cannot be read", row.id))
+                .because(error)
         })?;
         papers.push(Paper {
             id: row.id,

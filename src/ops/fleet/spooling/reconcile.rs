@@ -56,7 +56,8 @@ impl Differences {
 
 /// Compares, and mends where that is wanted.
 pub fn reconcile(app: &App, mode: Mode) -> Result<Differences> {
-    let comparison = Comparison { app, mode, since: app.clock.now() - app.config.fleet.spool_keep_hours * HOUR_SECS };
+    let comparison =
+        Comparison { app, mode, since: app.clock.now() - app.config.fleet.spool_keep_hours * HOUR_SECS };
     let mut differences = Differences::default();
     if mode == Mode::Mend {
         comparison.end_abandoned()?;
@@ -150,7 +151,12 @@ impl Comparison<'_> {
         Ok(surplus)
     }
 
-    fn why_surplus_action(&self, place: Place, name: Name, state: Option<ActionState>) -> Result<Option<String>> {
+    fn why_surplus_action(
+        &self,
+        place: Place,
+        name: Name,
+        state: Option<ActionState>,
+    ) -> Result<Option<String>> {
         let Some(state) = state else {
             // In `new` it is one that was dropped in, in `invalid` one that was refused.
             let is_foreign = matches!(place, Place::ActionNew | Place::ActionInvalid);
@@ -167,7 +173,8 @@ impl Comparison<'_> {
 
     /// True where a file of `action/new` is the action itself, and not another that was dropped in under its number.
     fn is_copy_of(&self, name: Name, id: i64) -> Result<bool> {
-        let Dropped::Read { bytes, .. } = self.app.spool.read_dropped(&OsString::from(name.to_string()))? else {
+        let Dropped::Read { bytes, .. } = self.app.spool.read_dropped(&OsString::from(name.to_string()))?
+        else {
             return Ok(false);
         };
         let Some(row) = self.app.store.action(id)? else { return Ok(false) };
