@@ -71,7 +71,7 @@ impl NewAnswer {
         results: String,
         destroyed_pids: Vec<i64>,
     ) -> Result<NewAnswer> {
-        let results = StoredPayload::encode(results)?;
+        let results = StoredPayload::encode(&results)?;
         Ok(NewAnswer { command_id, status, found, results, destroyed_pids })
     }
 }
