@@ -10,6 +10,9 @@ use std::io::Write;
 /// Characters of a message; the rest is cut.
 const MESSAGE_CHARS_MAX: usize = 2_000;
 
+/// Libraries whose warnings are about what strangers send, which our own refusals already name.
+const SILENT: [&str; 2] = ["pgp", "multipart"];
+
 /// How a line begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -71,11 +74,7 @@ fn is_journal() -> bool {
 
 impl Log for Stderr {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Libraries tell more than an admin wants to read.
-        metadata.level() <= log::max_level()
-            && (metadata.level() <= Level::Warn
-                || metadata.target().starts_with("muster")
-                || log::max_level() == LevelFilter::Trace)
+        is_wanted(metadata.target(), metadata.level(), log::max_level())
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -86,6 +85,14 @@ impl Log for Stderr {
     }
 
     fn flush(&self) {}
+}
+
+/// What is logged at `most`. Libraries tell more than an admin wants to read.
+fn is_wanted(target: &str, level: Level, most: LevelFilter) -> bool {
+    let library = target.split("::").next().unwrap_or_default();
+    let is_ours = library == "muster";
+    level <= most
+        && (is_ours || most == LevelFilter::Trace || (level <= Level::Warn && !SILENT.contains(&library)))
 }
 
 /// Writes to stderr; nobody can be told where that fails.
@@ -144,6 +151,25 @@ mod tests {
     fn the_journal_gets_a_priority_and_no_time() {
         assert_eq!(line(Form::Journal, Level::Error, 0, "x"), "<3>x\n");
         assert_eq!(line(Form::Journal, Level::Info, 0, "x"), "<6>x\n");
+    }
+
+    #[test]
+    fn of_libraries_only_warnings_are_logged_and_none_about_what_strangers_send() {
+        let cases = [
+            ("muster::http", Level::Debug, LevelFilter::Debug, true),
+            ("muster::http", Level::Debug, LevelFilter::Info, false),
+            ("r2d2", Level::Error, LevelFilter::Info, true),
+            ("ureq::pool", Level::Info, LevelFilter::Debug, false),
+            ("ureq::pool", Level::Info, LevelFilter::Trace, true),
+            ("pgp::packet::many", Level::Warn, LevelFilter::Debug, false),
+            ("pgp", Level::Error, LevelFilter::Info, false),
+            ("pgp", Level::Warn, LevelFilter::Trace, true),
+            ("pgpx", Level::Warn, LevelFilter::Info, true),
+            ("multipart::server", Level::Warn, LevelFilter::Info, false),
+        ];
+        for (target, level, most, expected) in cases {
+            assert_eq!(is_wanted(target, level, most), expected, "{target} {level} {most}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub struct Web {
     app: Arc<App>,
     hosts: Hosts,
     slots: Slots,
+    compressing: Slots,
     stop: Stop,
     csrf_token: String,
     large: [Mutex<()>; LARGE_AT_ONCE],
@@ -41,7 +42,9 @@ impl Web {
             Error::internal("The system has no random numbers").because(error.to_string())
         })?;
         let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
-        Ok(Web { app, hosts, slots, stop, csrf_token: hex(&secret), large: Default::default() })
+        let compressing = Slots::new(compress::AT_ONCE_MAX);
+        let csrf_token = hex(&secret);
+        Ok(Web { app, hosts, slots, compressing, stop, csrf_token, large: Default::default() })
     }
 
     /// The application.
@@ -165,10 +168,15 @@ impl Handler for Web {
 
     fn handle(&self, incoming: Incoming) -> Response {
         let turn = &self.large[usize::from(incoming.head.peer.port()) % LARGE_AT_ONCE];
-        let _held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let (head, outcome) = self.answer(incoming);
         let response = outcome.unwrap_or_else(|error| respond::error(&head, &error));
-        not_sniffed(compress::apply(&head, response))
+        drop(held);
+        if response.status_code == 401 {
+            // Who guesses waits, and holds up nobody else.
+            std::thread::sleep(self.app.failures.delay(head.peer.ip()));
+        }
+        not_sniffed(compress::apply(&head, response, &self.compressing))
     }
 
     fn refuse(&self, status: u16, message: &str) -> Response {

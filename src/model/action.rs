@@ -2,8 +2,11 @@
 //! Actions as MIG's JSON has them, and the text that their signers sign. What an action must be before it is
 //! accepted (a name, a window of validity, signatures), and the signatures themselves, are not here.
 
+mod checks;
 #[cfg(test)]
 mod tests;
+
+pub use checks::{OPERATIONS_MAX, SIGNATURES_MAX, TEXT_BYTES_MAX, VALIDITY_SECS_MAX, is_module_name};
 
 use crate::error::{Error, Result};
 use crate::model::go_json::{self, GoJson, go_struct};

@@ -57,7 +57,7 @@ pub fn admit(app: &App, id: i64, form: &Pairs) -> Result<Record> {
         }
     };
     let record = accept_values(form.0.clone(), payload, len_bytes, sent.is_external, &app.ingest_limits())?;
-    let stored = app.store.admit_quarantined(id, record.clone())?.ok_or_else(|| gone(id))?;
+    let stored = app.store.admit_quarantined(id, &record)?.ok_or_else(|| gone(id))?;
     let record = collect::as_stored(app, stored, record)?;
     log::info!("Admitted quarantined post {id} as record {}", record.id);
     Ok(record)

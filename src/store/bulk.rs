@@ -47,7 +47,7 @@ impl BulkLoad {
             self.state = InsertState::default();
             recents::begin_load(&self.connection)?;
         }
-        insert_record(&self.connection, &mut self.state, &PreparedRecord::new(record)?, received_at)?;
+        insert_record(&self.connection, &mut self.state, &PreparedRecord::new(&record)?, received_at)?;
         self.pending += 1;
         if self.pending == TRANSACTION_RECORDS { self.commit() } else { Ok(()) }
     }

@@ -22,6 +22,7 @@ mod guilty_row;
 mod lock;
 mod machine_checks;
 mod maintenance;
+mod meta;
 mod migrate;
 mod open;
 mod payload;
@@ -146,7 +147,7 @@ impl Store {
 
     /// Stores a validated record durably, or finds it stored. Returns after the commit; Busy where it cannot be stored
     /// now, and then nothing is stored.
-    pub fn insert_record(&self, record: NewRecord) -> Result<Stored> {
+    pub fn insert_record(&self, record: &NewRecord) -> Result<Stored> {
         self.writer.insert(PreparedRecord::new(record)?)
     }
 

@@ -3,13 +3,14 @@
 
 use crate::error::{Error, Result};
 use crate::model::filter::payload_regex;
-use flate2::Compression;
-use flate2::read::{ZlibDecoder, ZlibEncoder};
+use flate2::read::ZlibDecoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use std::borrow::Cow;
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 /// Payloads up to this many bytes are stored as they are: a regular expression over a million of them takes 0.18 s,
 /// over deflated ones 7 s (measured).
@@ -29,18 +30,12 @@ pub enum StoredPayload {
 
 impl StoredPayload {
     /// Deflates a payload where it is long and that makes it shorter.
-    pub fn encode(payload: String) -> Result<StoredPayload> {
-        if payload.len() <= PLAIN_BYTES_MAX {
-            return Ok(StoredPayload::Plain(payload));
-        }
-        let mut deflated = Vec::with_capacity(payload.len() / 3);
-        ZlibEncoder::new(payload.as_bytes(), Compression::fast())
-            .read_to_end(&mut deflated)
-            .map_err(|error| Error::internal("Cannot deflate a payload").because(error))?;
-        if deflated.len() < payload.len() {
-            return Ok(StoredPayload::Deflated(deflated));
-        }
-        Ok(StoredPayload::Plain(payload))
+    pub fn encode(payload: &str) -> Result<StoredPayload> {
+        let deflated = if payload.len() > PLAIN_BYTES_MAX { deflate(payload.as_bytes())? } else { None };
+        Ok(match deflated {
+            Some(bytes) => StoredPayload::Deflated(bytes),
+            None => StoredPayload::Plain(payload.to_owned()),
+        })
     }
 
     /// Bytes that it takes in the database.
@@ -48,6 +43,44 @@ impl StoredPayload {
         match self {
             StoredPayload::Plain(text) => text.len(),
             StoredPayload::Deflated(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The deflater of the process, made when it is first needed. Its tables take a third of a MiB: with one for each
+/// connection, a hundred large payloads at once took 40 MiB for them alone, and a hundred half-grown outputs.
+static DEFLATER: Mutex<Option<Compress>> = Mutex::new(None);
+
+/// How much the deflater writes at a time.
+const CHUNK_BYTES: usize = 16 << 10;
+
+/// The bytes in the zlib format, in a vector of just that size; none where that is not shorter.
+fn deflate(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    // What a panic left behind is reset below.
+    let mut deflater = DEFLATER.lock().unwrap_or_else(PoisonError::into_inner);
+    let deflater = deflater.get_or_insert_with(|| Compress::new(Compression::fast(), true));
+    deflater.reset();
+    let mut chunk = [0; CHUNK_BYTES];
+    let mut deflated = Vec::with_capacity(bytes.len() / 3);
+    let mut rest = bytes;
+    loop {
+        let (read, written) = (deflater.total_in(), deflater.total_out());
+        let status = deflater
+            .compress(rest, &mut chunk, FlushCompress::Finish)
+            .map_err(|error| Error::internal("Cannot deflate a payload").because(error))?;
+        let (read, written) = (deflater.total_in() - read, deflater.total_out() - written);
+        // Neither is more than what was handed in.
+        rest = &rest[read as usize..];
+        deflated.extend_from_slice(&chunk[..written as usize]);
+        if deflated.len() >= bytes.len() {
+            return Ok(None);
+        }
+        if status == Status::StreamEnd {
+            deflated.shrink_to_fit();
+            return Ok(Some(deflated));
+        }
+        if read == 0 && written == 0 {
+            return Err(Error::internal("Cannot deflate a payload: the deflater makes no progress"));
         }
     }
 }
@@ -139,7 +172,7 @@ mod tests {
     fn payloads_of_every_length_come_back_whole_and_cut() {
         for length in [0, 1, 4095, 4096, 4097, 300_000] {
             let payload: String = "ä\0b".chars().cycle().take(length).collect();
-            let stored = StoredPayload::encode(payload.clone()).unwrap();
+            let stored = StoredPayload::encode(&payload).unwrap();
             assert_eq!(decode(value(&stored)).unwrap(), payload, "{length}");
             let start: String = payload.chars().take(160).collect();
             assert_eq!(decode_start(value(&stored), 160).unwrap(), start, "{length}");
@@ -148,6 +181,6 @@ mod tests {
 
     #[test]
     fn a_long_payload_takes_less_room() {
-        assert!(StoredPayload::encode("frame ".repeat(10_000)).unwrap().len_bytes() < 1_000);
+        assert!(StoredPayload::encode(&"frame ".repeat(10_000)).unwrap().len_bytes() < 1_000);
     }
 }

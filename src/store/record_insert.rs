@@ -79,7 +79,7 @@ pub struct PreparedRecord {
 
 impl PreparedRecord {
     /// Prepares a validated record; hashes and perhaps deflates its payload.
-    pub fn new(record: NewRecord) -> Result<PreparedRecord> {
+    pub fn new(record: &NewRecord) -> Result<PreparedRecord> {
         let digest = record.event_id.map(|event_id| {
             digest(&record.machine_id, &record.classification, &record.payload, event_id, record.captured_at)
         });
@@ -104,10 +104,10 @@ impl PreparedRecord {
             event_id: record.event_id.map(|id| id.0),
             keys: RecordKeys {
                 build: format!("{system_name}{KEY_SEPARATOR}{}", record.build),
-                classification: record.classification,
+                classification: record.classification.clone(),
                 profile,
             },
-            payload: StoredPayload::encode(record.payload)?,
+            payload: StoredPayload::encode(&record.payload)?,
             digest,
             derived,
         })

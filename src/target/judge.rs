@@ -5,6 +5,7 @@ use super::interval;
 use super::pattern::{is_like, regex};
 use super::tree::{Column, Comparison, Condition, Hop, JsonColumn, JsonPath, Number, Time, Value};
 use crate::error::{Error, Result};
+use regex::Regex;
 use serde_json::Value as Json;
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -12,7 +13,7 @@ use std::cmp::Ordering;
 /// What one agent is known to be. Times are in microseconds since the Unix epoch.
 ///
 /// Four facts may be unknown, because only the server keeps them: none there means unknown, not NULL.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The moment of asking, which is `NOW()`.
     pub now_micros: i64,
@@ -52,61 +53,113 @@ enum Datum<'a> {
     Json,
 }
 
+/// A condition whose regular expressions are compiled, to be judged over many agents.
+#[derive(Debug)]
+pub struct Prepared {
+    condition: Condition,
+    regexes: Vec<Compiled>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    pattern: String,
+    ignore_case: bool,
+    regex: Regex,
+}
+
+impl Prepared {
+    /// Compiles what the condition needs. Invalid where a regular expression cannot be used, which [`super::parse`]
+    /// has refused before.
+    pub fn new(condition: Condition) -> Result<Prepared> {
+        let mut regexes = Vec::new();
+        compile(&condition, &mut regexes)?;
+        Ok(Prepared { condition, regexes })
+    }
+
+    /// As [`Condition::matches`].
+    pub fn matches(&self, facts: &Facts) -> Result<Option<bool>> {
+        judge(&self.condition, facts, &self.regexes)
+    }
+}
+
+fn compile(condition: &Condition, regexes: &mut Vec<Compiled>) -> Result<()> {
+    match condition {
+        Condition::And(parts) | Condition::Or(parts) => {
+            parts.iter().try_for_each(|part| compile(part, regexes))
+        }
+        Condition::Not(inner) => compile(inner, regexes),
+        Condition::Matches { pattern, ignore_case, .. } => {
+            let regex = regex(pattern, *ignore_case)?;
+            regexes.push(Compiled { pattern: pattern.clone(), ignore_case: *ignore_case, regex });
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Condition {
     /// Whether the condition holds for the agent: none is SQL's NULL, which selects it as little as false
     /// does. Fails where that depends on something that is not known here, and says on what.
     pub fn matches(&self, facts: &Facts) -> Result<Option<bool>> {
-        match self {
-            Condition::And(parts) => chain(parts, facts, false),
-            Condition::Or(parts) => chain(parts, facts, true),
-            Condition::Not(inner) => Ok(inner.matches(facts)?.map(|holds| !holds)),
-            Condition::Compare { left, comparison, right } => {
-                let order = order(&facts.get(left)?, &facts.get(right)?);
-                Ok(order.map(|order| comparison.accepts(order)))
-            }
-            Condition::Between { value, low, high } => {
-                let value = facts.get(value)?;
-                let from = order(&value, &facts.get(low)?).map(|order| order != Ordering::Less);
-                let to = order(&value, &facts.get(high)?).map(|order| order != Ordering::Greater);
-                Ok(match (from, to) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    _ => None,
-                })
-            }
-            Condition::In { value, list } => {
-                let value = facts.get(value)?;
-                let mut is_in = value.is_some();
-                if is_in {
-                    is_in = false;
-                    for item in list {
-                        is_in = is_in || order(&value, &facts.get(item)?) == Some(Ordering::Equal);
-                    }
+        judge(self, facts, &[])
+    }
+}
+
+fn judge(condition: &Condition, facts: &Facts, regexes: &[Compiled]) -> Result<Option<bool>> {
+    match condition {
+        Condition::And(parts) => chain(parts, facts, regexes, false),
+        Condition::Or(parts) => chain(parts, facts, regexes, true),
+        Condition::Not(inner) => Ok(judge(inner, facts, regexes)?.map(|holds| !holds)),
+        Condition::Compare { left, comparison, right } => {
+            let order = order(&facts.get(left)?, &facts.get(right)?);
+            Ok(order.map(|order| comparison.accepts(order)))
+        }
+        Condition::Between { value, low, high } => {
+            let value = facts.get(value)?;
+            let from = order(&value, &facts.get(low)?).map(|order| order != Ordering::Less);
+            let to = order(&value, &facts.get(high)?).map(|order| order != Ordering::Greater);
+            Ok(match (from, to) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            })
+        }
+        Condition::In { value, list } => {
+            let value = facts.get(value)?;
+            let mut is_in = value.is_some();
+            if is_in {
+                is_in = false;
+                for item in list {
+                    is_in = is_in || order(&value, &facts.get(item)?) == Some(Ordering::Equal);
                 }
-                Ok(value.map(|_| is_in))
             }
-            Condition::Like { value, pattern, ignore_case } => {
-                Ok(facts.text(value)?.map(|text| is_like(&text, pattern, *ignore_case)))
-            }
-            Condition::Matches { value, pattern, ignore_case } => {
-                let Some(text) = facts.text(value)? else { return Ok(None) };
-                Ok(Some(regex(pattern, *ignore_case)?.is_match(&text)))
-            }
-            Condition::IsNull(value) => Ok(Some(facts.get(value)?.is_none())),
-            Condition::FollowUp { .. } => {
-                Err(unknown("the results of another action, which only the server has"))
-            }
+            Ok(value.map(|_| is_in))
+        }
+        Condition::Like { value, pattern, ignore_case } => {
+            Ok(facts.text(value)?.map(|text| is_like(&text, pattern, *ignore_case)))
+        }
+        Condition::Matches { value, pattern, ignore_case } => {
+            let Some(text) = facts.text(value)? else { return Ok(None) };
+            let is_it = |c: &&Compiled| c.ignore_case == *ignore_case && c.pattern == *pattern;
+            Ok(Some(match regexes.iter().find(is_it) {
+                Some(compiled) => compiled.regex.is_match(&text),
+                None => regex(pattern, *ignore_case)?.is_match(&text),
+            }))
+        }
+        Condition::IsNull(value) => Ok(Some(facts.get(value)?.is_none())),
+        Condition::FollowUp { .. } => {
+            Err(unknown("the results of another action, which only the server has"))
         }
     }
 }
 
 /// AND (`decisive` false) and OR (`decisive` true): one decisive part settles it, whatever the others are;
 /// only then do unknown parts matter, and then NULL.
-fn chain(parts: &[Condition], facts: &Facts, decisive: bool) -> Result<Option<bool>> {
+fn chain(parts: &[Condition], facts: &Facts, regexes: &[Compiled], decisive: bool) -> Result<Option<bool>> {
     let mut failure = None;
     let mut has_null = false;
     for part in parts {
-        match part.matches(facts) {
+        match judge(part, facts, regexes) {
             Ok(Some(holds)) if holds == decisive => return Ok(Some(decisive)),
             Ok(Some(_)) => {}
             Ok(None) => has_null = true,
@@ -183,7 +236,9 @@ impl Facts {
     }
 
     fn column(&self, column: Column) -> Result<Option<Datum<'_>>> {
-        let text = |text: &'_ str| Datum::Text(Cow::Owned(text.to_owned()));
+        fn text(text: &str) -> Datum<'_> {
+            Datum::Text(Cow::Borrowed(text))
+        }
         let known = |micros: Option<i64>| {
             micros.ok_or_else(|| unknown(&format!("{}, which is not known", column.name())))
         };

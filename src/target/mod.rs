@@ -4,7 +4,8 @@
 //! its place.
 //!
 //! sqlparser's tokenizer (Postgres dialect) cuts the text; the grammar is our own, so that what is allowed is
-//! what is written here, and no newer parser lets in more. Its compilation to SQL is in `store`.
+//! what is written here, and no newer parser lets in more. Server and agents judge it by the same code, so no
+//! text of a target ever comes near SQL.
 
 mod display;
 mod grammar;
@@ -19,7 +20,7 @@ mod tree;
 mod typing;
 
 pub use grammar::parse;
-pub use judge::Facts;
+pub use judge::{Facts, Prepared};
 pub use pattern::{is_like, regex};
 pub use tree::{Column, Comparison, Condition, Hop, Interval, JsonColumn, JsonPath, Number, Time, Value};
 

@@ -122,7 +122,7 @@ fn filled(data_dir: &Path, clock: &Clock) -> Store {
                 scope.spawn(move || {
                     for number in 0..120 {
                         let number = day as u64 * 480 + thread * 120 + number;
-                        store.insert_record(mixed(number)).unwrap();
+                        store.insert_record(&mixed(number)).unwrap();
                     }
                 });
             }
@@ -187,7 +187,7 @@ fn a_changed_blacklist_moves_exactly_what_its_preview_said() {
     store.change_blacklist(&change).unwrap();
     // A crash that comes before the stored ones have followed is laid at the new door at once.
     store
-        .insert_record(NewRecord {
+        .insert_record(&NewRecord {
             payload: payload("crash-c.txt").replace("main()", "other()"),
             ..mixed(100_000 * 12)
         })
@@ -298,7 +298,7 @@ fn a_population_counts_each_machine_once_and_by_its_last_day() {
             is_external,
             ..record(number)
         };
-        store.insert_record(heartbeat).unwrap();
+        store.insert_record(&heartbeat).unwrap();
     };
     // Machine 1 today, out of order; 2 five days ago, twice; 3 a year ago; 4 external yesterday; 5 by a wrong clock.
     for (number, (machine, days_back, is_external)) in [

@@ -94,7 +94,7 @@ fn counts_equal_a_recount_after_posts_from_many_threads_and_a_bulk_load() {
                 for number in 0..100 {
                     // Half of them are sent by two threads at once.
                     let event = if number % 2 == 0 { number } else { thread * 1_000 + number };
-                    store.insert_record(record(event)).unwrap();
+                    store.insert_record(&record(event)).unwrap();
                 }
             });
         }
@@ -106,7 +106,7 @@ fn counts_equal_a_recount_after_posts_from_many_threads_and_a_bulk_load() {
     }
     load.finish(|_| {}).unwrap();
     // The server's own writer learns of strings that another connection wrote.
-    store.insert_record(record(20_000)).unwrap();
+    store.insert_record(&record(20_000)).unwrap();
     assert_eq!(store.count_records().unwrap(), 951);
     drop(store);
     assert_counts_are_exact(directory.path());
@@ -116,7 +116,7 @@ fn counts_equal_a_recount_after_posts_from_many_threads_and_a_bulk_load() {
 fn a_new_file_gives_space_back_and_is_checked() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(&options(directory.path(), &Clock::fixed(NOW))).unwrap();
-    store.insert_record(record(1)).unwrap();
+    store.insert_record(&record(1)).unwrap();
     store.quick_check().unwrap();
     store.tidy().unwrap();
     drop(store);
@@ -141,7 +141,7 @@ fn times_are_found_also_where_the_clock_was_set_back() {
     let times = [0, 10, 20, 5, 30, -10_000, -9_990, 40, 50];
     for (number, offset) in times.iter().enumerate() {
         clock.set(NOW + offset);
-        store.insert_record(record(number as u64)).unwrap();
+        store.insert_record(&record(number as u64)).unwrap();
     }
     let found = |from: i64, before: i64| {
         let filter = RecordFilter {
@@ -164,16 +164,16 @@ fn a_record_is_known_again_for_a_day_and_then_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Clock::fixed(NOW);
     let store = Store::open(&options(directory.path(), &clock)).unwrap();
-    let first = store.insert_record(record(1)).unwrap();
+    let first = store.insert_record(&record(1)).unwrap();
     clock.set(NOW + 80_000);
-    store.insert_record(record(2)).unwrap();
+    store.insert_record(&record(2)).unwrap();
     assert_eq!(store.delete_recent_records_before(NOW + 1).unwrap(), 1);
-    assert!(!store.insert_record(record(2)).unwrap().is_new);
-    let again = store.insert_record(record(1)).unwrap();
+    assert!(!store.insert_record(&record(2)).unwrap().is_new);
+    let again = store.insert_record(&record(1)).unwrap();
     assert!(again.is_new && again.id != first.id);
     let mut other = record(2);
     other.payload.push('!');
-    assert!(store.insert_record(other).unwrap().is_new);
+    assert!(store.insert_record(&other).unwrap().is_new);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn an_unfinished_load_is_mended_at_the_next_start() {
     load.insert(record(1), NOW).unwrap();
     drop(load);
     let store = Store::open(&options(directory.path(), &Clock::fixed(NOW))).unwrap();
-    store.insert_record(record(2)).unwrap();
+    store.insert_record(&record(2)).unwrap();
     let filter = RecordFilter { machine_id: Some(format!("{:032x}", 2)), ..RecordFilter::default() };
     assert_eq!(store.list_records(&query(filter, 10)).unwrap().records.len(), 1);
 }
@@ -262,7 +262,7 @@ fn files_of_every_version_open_with_their_rows() {
         assert_eq!(records.len(), 3);
         assert_eq!(records[0].content.payload, "third");
         assert_eq!(records[2].content.machine_id, "000000000000000000000000000000ab");
-        store.insert_record(record(1)).unwrap();
+        store.insert_record(&record(1)).unwrap();
         store.quick_check().unwrap();
         drop(store);
         assert_counts_are_exact(directory.path());

@@ -9,6 +9,7 @@ CREATE TABLE endpoints (
   bound_at INTEGER,
   may_bind INTEGER NOT NULL DEFAULT 0 CHECK (may_bind IN (0, 1)) -- 1: an admin lets the next key bind without token
 ) STRICT;
+CREATE INDEX endpoints__key_digest ON endpoints (key_digest) WHERE key_digest IS NOT NULL;
 
 -- Names of agents, so that a search reads each once.
 CREATE TABLE agent_names (
@@ -29,7 +30,7 @@ CREATE TABLE environments (
   environment TEXT NOT NULL -- JSON as src/model/agent.rs writes it
 ) STRICT;
 
--- Sets of tags, shared likewise.
+-- Sets of tags without machine_id, shared likewise.
 CREATE TABLE tag_sets (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   digest BLOB NOT NULL UNIQUE, -- as in environments
@@ -45,9 +46,11 @@ CREATE TABLE agents (
   refreshed_at INTEGER, -- when it refreshed its environment, by its own clock; NULL where it did not say
   destroyed_at INTEGER, -- NULL while it was not
   publicip TEXT NOT NULL,
-  addresses TEXT NOT NULL -- a JSON array of texts
+  addresses TEXT NOT NULL, -- a JSON array of texts
+  machine_id TEXT -- its tag machine_id, which no other agent shares, as in records; NULL where it sends none
 ) STRICT;
 CREATE UNIQUE INDEX agents__endpoint_id_pid ON agents (endpoint_id, pid) WHERE destroyed_at IS NULL;
+CREATE INDEX agents__machine_id ON agents (machine_id) WHERE machine_id IS NOT NULL;
 
 -- What is asked of all agents at once, in narrow rows side by side for each endpoint: a heartbeat touches one page in
 -- hundreds, and a question about a hundred thousand agents reads a few megabytes.
@@ -188,6 +191,7 @@ CREATE TABLE signed_texts (
   action_id INTEGER NOT NULL,
   until_at INTEGER NOT NULL -- expireafter
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX signed_texts__until_at ON signed_texts (until_at);
 
 -- Commands: what one agent is told by one action.
 CREATE TABLE commands (

@@ -36,7 +36,7 @@ fn filled(data_dir: &std::path::Path) -> App {
                 payload: payload(&[frame, if number % 2 == 0 { "a() - [m]" } else { "b() - [m]" }]),
                 ..record(number as u64)
             };
-            store.insert_record(made).unwrap();
+            store.insert_record(&made).unwrap();
         }
     }
     App::new(Config::defaults(data_dir), clock, store)

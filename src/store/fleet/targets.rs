@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which agents a target means. No part of a target becomes SQL: each of its simplest conditions is judged once for
+//! every name, version, environment, set of tags or endpoint that there is, and then the narrow rows of
+//! `agent_states` are walked with the verdicts at hand.
+//!
+//! ```text
+//! name LIKE 'db%' AND environment->>'os' = 'linux' AND heartbeattime > NOW() - interval '1 hour'
+//!      │                     │                                     │
+//!  agent_names ─ verdicts    environments ─ verdicts               judged row by row
+//! ```
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use crate::model::agent::{AgentStatus, Thresholds};
+use crate::store::Store;
+use crate::target::{Column, Condition, Facts, Hop, JsonColumn, Prepared, Value};
+use rusqlite::{Connection, Row};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// How long a target may be looked for.
+const SEARCH_MOST: Duration = Duration::from_secs(10);
+/// Up to so many matches are sorted by queueloc; of more, the first are found by walking all queuelocs in order.
+const SORTED_MAX: usize = 5_000;
+
+/// An agent that a target means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetAgent {
+    /// Its id.
+    pub agent_id: i64,
+    /// Its endpoint's id.
+    pub endpoint_id: i64,
+    /// Its name.
+    pub name: String,
+}
+
+/// At which moment a target is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// `NOW()`, in Unix seconds.
+    pub now: i64,
+    /// Who is online and idle then.
+    pub thresholds: Thresholds,
+}
+
+/// A row of `agent_states`.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    endpoint_id: i64,
+    agent_id: i64,
+    heartbeat_at: i64,
+    started_at: i64,
+    name_id: i64,
+    version_id: i64,
+    environment_id: i64,
+    tags_id: i64,
+    is_destroyed: bool,
+}
+
+impl State {
+    const SQL: &str = "SELECT endpoint_id, agent_id, heartbeat_at, started_at, name_id, version_id, environment_id, \
+         tags_id, is_destroyed FROM agent_states";
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<State> {
+        Ok(State {
+            endpoint_id: row.get(0)?,
+            agent_id: row.get(1)?,
+            heartbeat_at: row.get(2)?,
+            started_at: row.get(3)?,
+            name_id: row.get(4)?,
+            version_id: row.get(5)?,
+            environment_id: row.get(6)?,
+            tags_id: row.get(7)?,
+            is_destroyed: row.get(8)?,
+        })
+    }
+}
+
+/// An agent found, with what its order needs.
+#[derive(Clone, Copy, Debug)]
+struct Match {
+    endpoint_id: i64,
+    agent_id: i64,
+    heartbeat_at: i64,
+    name_id: i64,
+}
+
+/// Agents of a list, the newest heartbeat first.
+#[derive(Clone, Debug, Default)]
+pub struct AgentPage {
+    /// Ids of the page, in its order.
+    pub ids: Vec<i64>,
+    /// How many agents there are on all pages.
+    pub n_agents: usize,
+}
+
+impl Store {
+    /// The agents that a target means: online or idle, of each endpoint the one that beat last; by queueloc, at most
+    /// `most`. Busy where it takes too long.
+    pub fn target_agents(
+        &self,
+        target: &Condition,
+        moment: Moment,
+        most: Option<usize>,
+    ) -> Result<Vec<TargetAgent>> {
+        self.read(SEARCH_MOST, |connection| {
+            let found = endpoints_matching(connection, target, moment)?;
+            named(connection, in_order(connection, found, most)?)
+        })
+    }
+
+    /// How many agents a target means.
+    pub fn count_target_agents(&self, target: &Condition, moment: Moment) -> Result<usize> {
+        self.read(SEARCH_MOST, |connection| Ok(endpoints_matching(connection, target, moment)?.len()))
+    }
+
+    /// All agents for which a condition holds, or all where there is none: the last heartbeat first, those of one
+    /// second by descending id; a page of `limit` after `offset`.
+    pub fn agents_where(
+        &self,
+        condition: Option<&Condition>,
+        moment: Moment,
+        offset: usize,
+        limit: usize,
+    ) -> Result<AgentPage> {
+        self.read(SEARCH_MOST, |connection| {
+            let mut found = Vec::new();
+            walk(connection, condition, moment, false, |state| {
+                found.push((state.heartbeat_at, state.agent_id));
+            })?;
+            let n_agents = found.len();
+            let end = offset.saturating_add(limit).min(n_agents);
+            if end < n_agents && end > 0 {
+                // Only what stands on the page or before it needs an order.
+                found.select_nth_unstable_by(end - 1, |a, b| b.cmp(a));
+                found.truncate(end);
+            }
+            found.sort_unstable_by(|a, b| b.cmp(a));
+            let ids = found.into_iter().skip(offset).take(limit).map(|(_, id)| id).collect();
+            Ok(AgentPage { ids, n_agents })
+        })
+    }
+}
+
+/// The newest matching agent of each endpoint, by endpoint id.
+fn endpoints_matching(connection: &Connection, target: &Condition, moment: Moment) -> Result<Vec<Match>> {
+    let mut found: Vec<Match> = Vec::new();
+    walk(connection, Some(target), moment, true, |state| {
+        let this = Match {
+            endpoint_id: state.endpoint_id,
+            agent_id: state.agent_id,
+            heartbeat_at: state.heartbeat_at,
+            name_id: state.name_id,
+        };
+        match found.last_mut() {
+            // Rows come by endpoint and agent, so of equal heartbeats the younger agent stays.
+            Some(last) if last.endpoint_id == this.endpoint_id => {
+                if this.heartbeat_at >= last.heartbeat_at {
+                    *last = this;
+                }
+            }
+            _ => found.push(this),
+        }
+    })?;
+    Ok(found)
+}
+
+/// The first `most` by queueloc.
+fn in_order(connection: &Connection, found: Vec<Match>, most: Option<usize>) -> Result<Vec<Match>> {
+    let most = most.unwrap_or(usize::MAX);
+    if found.len() <= SORTED_MAX || most >= found.len() / 2 {
+        let mut statement = connection.prepare_cached("SELECT queueloc FROM endpoints WHERE id = ?1")?;
+        let mut keyed = Vec::with_capacity(found.len());
+        for one in found {
+            let queueloc: String = statement.query_row([one.endpoint_id], |row| row.get(0))?;
+            keyed.push((queueloc, one));
+        }
+        keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        return Ok(keyed.into_iter().take(most).map(|(_, one)| one).collect());
+    }
+    let mut statement = connection.prepare_cached("SELECT id FROM endpoints ORDER BY queueloc")?;
+    let mut rows = statement.query([])?;
+    let mut first = Vec::with_capacity(most);
+    while let Some(row) = rows.next()? {
+        if first.len() >= most {
+            break;
+        }
+        let id: i64 = row.get(0)?;
+        if let Ok(index) = found.binary_search_by_key(&id, |one| one.endpoint_id) {
+            first.push(found[index]);
+        }
+    }
+    Ok(first)
+}
+
+fn named(connection: &Connection, found: Vec<Match>) -> Result<Vec<TargetAgent>> {
+    let mut statement = connection.prepare_cached("SELECT name FROM agent_names WHERE id = ?1")?;
+    let mut named = Vec::with_capacity(found.len());
+    for one in found {
+        let name = statement.query_row([one.name_id], |row| row.get(0))?;
+        named.push(TargetAgent { agent_id: one.agent_id, endpoint_id: one.endpoint_id, name });
+    }
+    Ok(named)
+}
+
+/// Calls `take` with every state for which the condition holds, by endpoint and agent.
+fn walk(
+    connection: &Connection,
+    condition: Option<&Condition>,
+    moment: Moment,
+    is_live_only: bool,
+    mut take: impl FnMut(&State),
+) -> Result<()> {
+    let mut judge = match condition {
+        Some(condition) => Some(Judge::new(connection, condition, moment)?),
+        None => None,
+    };
+    let mut statement = connection.prepare_cached(State::SQL)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let state = State::read(row)?;
+        if is_live_only && (state.is_destroyed || state.heartbeat_at < moment.thresholds.idle_from) {
+            continue;
+        }
+        let holds = match &mut judge {
+            Some(judge) => judge.holds(&state)? == Some(true),
+            None => true,
+        };
+        if holds {
+            take(&state);
+        }
+    }
+    Ok(())
+}
+
+/// Verdicts by id: what a condition is for each row of a small table.
+#[derive(Debug)]
+struct Verdicts {
+    first_id: i64,
+    verdicts: Vec<Option<bool>>,
+}
+
+impl Verdicts {
+    fn of(&self, id: i64) -> Option<bool> {
+        let index = usize::try_from(id - self.first_id).ok()?;
+        self.verdicts.get(index).copied().flatten()
+    }
+}
+
+/// A condition made ready for walking.
+enum Node {
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    /// Judged beforehand, by an id of the row.
+    Known(fn(&State) -> i64, Verdicts),
+    /// Judged by what the row itself says.
+    State(Prepared),
+    /// Judged by everything about the agent, read for it alone.
+    Whole(Prepared),
+    /// Agents that answered another action.
+    Among(HashSet<i64>),
+}
+
+struct Judge<'a> {
+    connection: &'a Connection,
+    node: Node,
+    facts: Facts,
+    moment: Moment,
+}
+
+impl<'a> Judge<'a> {
+    fn new(connection: &'a Connection, condition: &Condition, moment: Moment) -> Result<Judge<'a>> {
+        let facts = Facts { now_micros: micros(moment.now), ..Facts::default() };
+        let node = node(connection, condition, &facts)?;
+        Ok(Judge { connection, node, facts, moment })
+    }
+
+    fn holds(&mut self, state: &State) -> Result<Option<bool>> {
+        holds(&self.node, state, &mut self.facts, self.connection, self.moment.thresholds)
+    }
+}
+
+fn micros(secs: i64) -> i64 {
+    secs.saturating_mul(1_000_000)
+}
+
+fn holds(
+    node: &Node,
+    state: &State,
+    facts: &mut Facts,
+    connection: &Connection,
+    thresholds: Thresholds,
+) -> Result<Option<bool>> {
+    match node {
+        Node::And(parts) | Node::Or(parts) => {
+            let decisive = matches!(node, Node::Or(_));
+            let mut has_null = false;
+            for part in parts {
+                match holds(part, state, facts, connection, thresholds)? {
+                    Some(holds) if holds == decisive => return Ok(Some(decisive)),
+                    Some(_) => {}
+                    None => has_null = true,
+                }
+            }
+            Ok((!has_null).then_some(!decisive))
+        }
+        Node::Not(inner) => Ok(holds(inner, state, facts, connection, thresholds)?.map(|holds| !holds)),
+        Node::Known(id, verdicts) => Ok(verdicts.of(id(state))),
+        Node::Among(ids) => Ok(Some(ids.contains(&state.agent_id))),
+        Node::State(prepared) => {
+            facts.id = Some(state.agent_id);
+            facts.starttime_micros = micros(state.started_at);
+            facts.heartbeattime_micros = Some(micros(state.heartbeat_at));
+            set_status(facts, thresholds.status(state.heartbeat_at, state.is_destroyed));
+            prepared.matches(facts)
+        }
+        Node::Whole(prepared) => {
+            prepared.matches(&whole_facts(connection, state, facts.now_micros, thresholds)?)
+        }
+    }
+}
+
+fn set_status(facts: &mut Facts, status: AgentStatus) {
+    if facts.status.as_deref() != Some(status.word()) {
+        facts.status = Some(status.word().to_owned());
+    }
+}
+
+/// Where a condition without AND, OR and NOT finds all that it asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It asks for nothing but constants.
+    Nowhere,
+    State,
+    Names,
+    Versions,
+    Endpoints,
+    Environments,
+    TagSets,
+    Agents,
+    /// In more than one of these.
+    Everywhere,
+}
+
+fn place_of(value: &Value) -> Place {
+    match value {
+        Value::Text(_) | Value::Number(_) | Value::Time(_) => Place::Nowhere,
+        Value::Column(column) => match column {
+            Column::Id | Column::Starttime | Column::Heartbeattime | Column::Status | Column::Loadername => {
+                Place::State
+            }
+            Column::Name => Place::Names,
+            Column::Version => Place::Versions,
+            Column::Queueloc => Place::Endpoints,
+            Column::Mode | Column::Pid | Column::Refreshtime => Place::Agents,
+            Column::Environment => Place::Environments,
+            Column::Tags => Place::TagSets,
+        },
+        Value::Json(path) => {
+            let first = match path.hops.first() {
+                Some(Hop::Key(key)) => Some(key),
+                Some(Hop::Path(parts)) => parts.first(),
+                _ => None,
+            };
+            match (path.column, first.map(String::as_str)) {
+                // These two are each agent's own.
+                (JsonColumn::Environment, Some("addresses" | "publicip")) => Place::Agents,
+                (JsonColumn::Tags, Some("machine_id")) => Place::Agents,
+                (JsonColumn::Environment, Some(_)) => Place::Environments,
+                (JsonColumn::Tags, Some(_)) => Place::TagSets,
+                (_, None) => Place::Everywhere,
+            }
+        }
+    }
+}
+
+fn place(values: &[&Value]) -> Place {
+    values.iter().map(|value| place_of(value)).fold(Place::Nowhere, |so_far, next| match (so_far, next) {
+        (Place::Nowhere, one) | (one, Place::Nowhere) => one,
+        (one, other) if one == other => one,
+        _ => Place::Everywhere,
+    })
+}
+
+fn place_of_leaf(leaf: &Condition) -> Place {
+    match leaf {
+        Condition::Compare { left, right, .. } => place(&[left, right]),
+        Condition::Between { value, low, high } => place(&[value, low, high]),
+        Condition::In { value, list } => {
+            let values: Vec<&Value> = std::iter::once(value).chain(list).collect();
+            place(&values)
+        }
+        Condition::Like { value, .. } | Condition::Matches { value, .. } | Condition::IsNull(value) => {
+            place(&[value])
+        }
+        Condition::And(_) | Condition::Or(_) | Condition::Not(_) | Condition::FollowUp { .. } => {
+            Place::Everywhere
+        }
+    }
+}
+
+fn node(connection: &Connection, condition: &Condition, facts: &Facts) -> Result<Node> {
+    let nodes = |parts: &[Condition]| -> Result<Vec<Node>> {
+        parts.iter().map(|part| node(connection, part, facts)).collect()
+    };
+    Ok(match condition {
+        Condition::And(parts) => Node::And(nodes(parts)?),
+        Condition::Or(parts) => Node::Or(nodes(parts)?),
+        Condition::Not(inner) => Node::Not(Box::new(node(connection, inner, facts)?)),
+        Condition::FollowUp { action_id, found_anything } => {
+            Node::Among(answered(connection, *action_id, *found_anything)?)
+        }
+        leaf => leaf_node(connection, leaf, facts)?,
+    })
+}
+
+fn leaf_node(connection: &Connection, leaf: &Condition, facts: &Facts) -> Result<Node> {
+    let prepared = Prepared::new(leaf.clone())?;
+    let (sql, id, read): (&str, fn(&State) -> i64, ReadFacts) = match place_of_leaf(leaf) {
+        Place::Nowhere | Place::State => return Ok(Node::State(prepared)),
+        Place::Everywhere => return Ok(Node::Whole(prepared)),
+        Place::Names => (
+            "SELECT id, name FROM agent_names",
+            |state| state.name_id,
+            |row, facts| replace_text(row, &mut facts.name),
+        ),
+        Place::Versions => (
+            "SELECT id, version FROM agent_versions",
+            |state| state.version_id,
+            |row, facts| replace_text(row, &mut facts.version),
+        ),
+        Place::Endpoints => (
+            "SELECT id, queueloc FROM endpoints",
+            |state| state.endpoint_id,
+            |row, facts| replace_text(row, &mut facts.queueloc),
+        ),
+        Place::Environments => (
+            "SELECT id, environment FROM environments",
+            |state| state.environment_id,
+            |row, facts| {
+                facts.environment = json(row, 1)?;
+                Ok(())
+            },
+        ),
+        Place::TagSets => (
+            "SELECT id, tags FROM tag_sets",
+            |state| state.tags_id,
+            |row, facts| {
+                facts.tags = json(row, 1)?;
+                Ok(())
+            },
+        ),
+        Place::Agents => (AGENTS_SQL, |state| state.agent_id, read_agent),
+    };
+    let mut facts = facts.clone();
+    Ok(Node::Known(id, verdicts(connection, sql, &prepared, &mut facts, read)?))
+}
+
+/// Takes from a row, whose first column is an id, what a condition asks for.
+type ReadFacts = fn(&Row<'_>, &mut Facts) -> Result<()>;
+
+const AGENTS_SQL: &str = "SELECT id, pid, mode, refreshed_at, publicip, addresses, machine_id FROM agents";
+
+fn read_agent(row: &Row<'_>, facts: &mut Facts) -> Result<()> {
+    facts.pid = row.get(1)?;
+    let mode = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    if facts.mode != mode {
+        facts.mode = mode.to_owned();
+    }
+    let refreshed_at: Option<i64> = row.get(3)?;
+    facts.refreshtime_micros = Some(refreshed_at.map_or(i64::MIN, micros));
+    let publicip: String = row.get(4)?;
+    facts.environment = serde_json::json!({ "publicip": publicip, "addresses": json(row, 5)? });
+    let machine_id: Option<String> = row.get(6)?;
+    facts.tags = match machine_id {
+        Some(id) => serde_json::json!({ "machine_id": id }),
+        None => serde_json::json!({}),
+    };
+    Ok(())
+}
+
+fn replace_text(row: &Row<'_>, text: &mut String) -> Result<()> {
+    text.clear();
+    text.push_str(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+    Ok(())
+}
+
+fn json(row: &Row<'_>, column: usize) -> Result<serde_json::Value> {
+    let text = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal("An agent's JSON cannot be read back").because(error))
+}
+
+fn verdicts(
+    connection: &Connection,
+    sql: &str,
+    prepared: &Prepared,
+    facts: &mut Facts,
+    read: ReadFacts,
+) -> Result<Verdicts> {
+    let mut verdicts = Verdicts { first_id: 0, verdicts: Vec::new() };
+    let mut statement = connection.prepare_cached(&format!("{sql} ORDER BY id"))?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        if verdicts.verdicts.is_empty() {
+            verdicts.first_id = id;
+        }
+        read(row, facts)?;
+        let verdict = prepared.matches(facts)?;
+        // Ids of rows that are gone leave gaps.
+        let index = usize::try_from(id - verdicts.first_id).unwrap_or(0);
+        verdicts.verdicts.resize(index, None);
+        verdicts.verdicts.push(verdict);
+    }
+    Ok(verdicts)
+}
+
+/// Agents of which a command of the action has a result with this `foundanything`.
+fn answered(connection: &Connection, action_id: i64, found_anything: bool) -> Result<HashSet<i64>> {
+    let bit = if found_anything { 1 } else { 2 };
+    let mut statement = connection
+        .prepare_cached("SELECT agent_id FROM commands WHERE action_id = ?1 AND found & ?2 <> 0")?;
+    let ids = statement.query_map([action_id, bit], |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<HashSet<i64>>>()?)
+}
+
+/// Everything about one agent, for conditions that compare what stands in different tables.
+fn whole_facts(
+    connection: &Connection,
+    state: &State,
+    now_micros: i64,
+    thresholds: Thresholds,
+) -> Result<Facts> {
+    let mut statement = connection.prepare_cached(
+        "SELECT a.id, a.pid, a.mode, a.refreshed_at, a.publicip, a.addresses, a.machine_id, n.name, v.version,
+                e.queueloc, x.environment, t.tags
+         FROM agents a, agent_names n, agent_versions v, endpoints e, environments x, tag_sets t
+         WHERE a.id = ?1 AND n.id = ?2 AND v.id = ?3 AND e.id = ?4 AND x.id = ?5 AND t.id = ?6",
+    )?;
+    let ids = [
+        state.agent_id,
+        state.name_id,
+        state.version_id,
+        state.endpoint_id,
+        state.environment_id,
+        state.tags_id,
+    ];
+    let mut rows = statement.query(ids)?;
+    let row = rows.next()?.ok_or_else(|| {
+        Error::internal(format!("A row that agent {} refers to is missing", state.agent_id))
+    })?;
+    let mut facts = Facts {
+        now_micros,
+        id: Some(state.agent_id),
+        starttime_micros: micros(state.started_at),
+        heartbeattime_micros: Some(micros(state.heartbeat_at)),
+        ..Facts::default()
+    };
+    set_status(&mut facts, thresholds.status(state.heartbeat_at, state.is_destroyed));
+    read_agent(row, &mut facts)?;
+    facts.name = row.get(7)?;
+    facts.version = row.get(8)?;
+    facts.queueloc = row.get(9)?;
+    facts.environment = merged(json(row, 10)?, std::mem::take(&mut facts.environment));
+    facts.tags = merged(json(row, 11)?, std::mem::take(&mut facts.tags));
+    Ok(facts)
+}
+
+/// An object with the fields of another added.
+fn merged(mut shared: serde_json::Value, own: serde_json::Value) -> serde_json::Value {
+    if let (Some(shared), serde_json::Value::Object(own)) = (shared.as_object_mut(), own) {
+        shared.extend(own);
+    }
+    shared
+}
