@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::App;
+use crate::ops::fleet::spooling;
 use crate::store::fleet::ActionRow;
 
 /// Bytes of a reason.
@@ -22,9 +23,10 @@ pub fn cancel(app: &App, id: i64, reason: &str) -> Result<ActionRow> {
     app.store.action(id)?.ok_or_else(|| Error::not_found(format!("Action ID '{id}' not found")))
 }
 
-/// Cancels what is still open of an action that is cancelled; also for one whose cancelling was cut off. Does nothing
-/// for any other action.
+/// Cancels what is still open of an action that is cancelled, and lets its files follow; also for one whose cancelling
+/// was cut off. Leaves the commands of any other action alone.
 pub fn finish(app: &App, id: i64) -> Result<()> {
     while app.store.cancel_commands(id)? > 0 {}
-    Ok(())
+    app.dispatch.wake_scheduler();
+    spooling::after_cancel(app, id)
 }
