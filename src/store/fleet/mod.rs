@@ -9,6 +9,7 @@ mod commands;
 mod enrolment;
 mod heartbeats;
 mod investigators;
+mod load;
 mod search;
 mod statistics;
 mod sweep;
@@ -28,5 +29,8 @@ pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
+pub use load::{
+    AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
+};
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::TokenOutcome;
