@@ -13,6 +13,7 @@ mod search;
 mod statistics;
 mod targets;
 mod tokens;
+mod unused;
 
 pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightRow, to_acl};
 pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};
@@ -27,5 +28,6 @@ pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
+pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::TokenOutcome;
