@@ -16,6 +16,9 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
+/// The tag that says which machine it is, as records do. No two agents share it, so it is kept beside the others.
+pub const MACHINE_ID_TAG: &str = "machine_id";
+
 /// A heartbeat that holds what it must.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewHeartbeat {
@@ -83,6 +86,8 @@ struct Prepared {
     refreshed_at: Option<i64>,
     publicip: String,
     addresses: String,
+    /// Its own tag; the others are shared.
+    machine_id: Option<String>,
     environment: SharedText,
     tags: SharedText,
 }
@@ -92,6 +97,8 @@ impl Prepared {
         let mut environment = beat.environment;
         let publicip = std::mem::take(&mut environment.publicip);
         let addresses = environment.addresses.take().unwrap_or_default();
+        let mut tags = beat.tags;
+        let machine_id = tags.remove(MACHINE_ID_TAG);
         Ok(Prepared {
             queueloc: beat.queueloc,
             name: beat.name,
@@ -101,8 +108,9 @@ impl Prepared {
             refreshed_at: beat.refreshed_at,
             publicip,
             addresses: serde_json::Value::from(addresses).to_string(),
+            machine_id,
             environment: SharedText::new(environment.to_json()?),
-            tags: SharedText::new(serde_json::Value::from_iter(beat.tags).to_string()),
+            tags: SharedText::new(serde_json::Value::from_iter(tags).to_string()),
         })
     }
 }
@@ -173,7 +181,7 @@ fn take(
 fn find_stored(connection: &Connection, endpoint_id: i64, beat: &Prepared) -> Result<Option<Stored>> {
     let mut statement = connection.prepare_cached(
         "SELECT a.id, s.heartbeat_at, a.mode, a.refreshed_at, a.publicip, a.addresses,
-           n.name, v.version, e.digest, t.digest
+           n.name, v.version, e.digest, t.digest, a.machine_id
          FROM agents a
          CROSS JOIN agent_states s ON s.endpoint_id = a.endpoint_id AND s.agent_id = a.id
          CROSS JOIN agent_names n ON n.id = s.name_id
@@ -192,7 +200,9 @@ fn find_stored(connection: &Connection, endpoint_id: i64, beat: &Prepared) -> Re
         Ok(Stored {
             id: row.get(0)?,
             heartbeat_at: row.get(1)?,
-            is_same_agent: is_text(2, &beat.mode)? && row.get::<_, Option<i64>>(3)? == beat.refreshed_at,
+            is_same_agent: is_text(2, &beat.mode)?
+                && row.get::<_, Option<i64>>(3)? == beat.refreshed_at
+                && row.get_ref(10)?.as_str_or_null()? == beat.machine_id.as_deref(),
             is_same_state: is_text(4, &beat.publicip)?
                 && is_text(5, &beat.addresses)?
                 && is_text(6, &beat.name)?
@@ -302,8 +312,8 @@ fn insert(write: &Write<'_>, endpoint_id: i64, beat: &Prepared) -> Result<i64> {
     write
         .connection
         .prepare_cached(
-            "INSERT INTO agents (endpoint_id, pid, mode, refreshed_at, publicip, addresses)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO agents (endpoint_id, pid, mode, refreshed_at, publicip, addresses, machine_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(rusqlite::params![
             endpoint_id,
@@ -311,7 +321,8 @@ fn insert(write: &Write<'_>, endpoint_id: i64, beat: &Prepared) -> Result<i64> {
             beat.mode,
             beat.refreshed_at,
             beat.publicip,
-            beat.addresses
+            beat.addresses,
+            beat.machine_id
         ])?;
     let id = write.connection.last_insert_rowid();
     write
@@ -333,9 +344,17 @@ fn change(write: &Write<'_>, endpoint_id: i64, stored: &Stored, beat: &Prepared)
     write
         .connection
         .prepare_cached(
-            "UPDATE agents SET mode = ?2, refreshed_at = ?3, publicip = ?4, addresses = ?5 WHERE id = ?1",
+            "UPDATE agents SET mode = ?2, refreshed_at = ?3, publicip = ?4, addresses = ?5, machine_id = ?6
+             WHERE id = ?1",
         )?
-        .execute(rusqlite::params![stored.id, beat.mode, beat.refreshed_at, beat.publicip, beat.addresses])?;
+        .execute(rusqlite::params![
+            stored.id,
+            beat.mode,
+            beat.refreshed_at,
+            beat.publicip,
+            beat.addresses,
+            beat.machine_id
+        ])?;
     write
         .connection
         .prepare_cached(

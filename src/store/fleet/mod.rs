@@ -11,6 +11,7 @@ mod heartbeats;
 mod investigators;
 mod search;
 mod statistics;
+mod sweep;
 mod targets;
 mod tokens;
 mod unused;
