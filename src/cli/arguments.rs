@@ -2,6 +2,9 @@
 //! From the words of the command line to a subcommand. argh does the work; what it lacks is here: `--key=value`,
 //! `--version`, and the usage text beside a refusal.
 
+use crate::cli::acl::AclCommand;
+use crate::cli::action::ActionCommand;
+use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::send::SendCommand;
@@ -55,6 +58,12 @@ pub enum Command {
     Demo(DemoCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
+    /// The agent of this machine, and what is known of all.
+    Agent(AgentCommand),
+    /// Signs, launches, follows and cancels actions.
+    Action(ActionCommand),
+    /// Shows or changes whose signatures an action needs.
+    Acl(AclCommand),
 }
 
 /// Reads the command line.

@@ -35,6 +35,8 @@ pub struct App {
     pub recompute: recompute::Wake,
     /// The files of the views directory.
     pub custom_views: custom::CustomViews,
+    /// Failed authentications of the API.
+    pub failures: fleet::authenticate::Failures,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -52,6 +54,7 @@ impl App {
             store,
             recompute: recompute::Wake::default(),
             custom_views,
+            failures: fleet::authenticate::Failures::default(),
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
         }

@@ -5,6 +5,10 @@ mod ended;
 mod fetched;
 mod prepared;
 
+pub use ended::{ActionState, CommandState};
+pub use fetched::{Answered, CommandOwner, Fetchable, Lease, NewAnswer};
+pub use prepared::{ActionMove, Addressee, DueAction};
+
 use crate::error::{Error, Kind, Result};
 use crate::model::command::CommandStatus;
 use crate::store::{READ_MOST, Store, payload};
@@ -31,7 +35,7 @@ pub struct CommandRow {
     pub sent_at: Option<i64>,
     /// When it was over, by the server's clock.
     pub finished_at: Option<i64>,
-    /// 1 where some result found something, 2 where some did not, 3 where both; 0 without results of a success.
+    /// 1 where some result found something, 2 where some did not, 3 where both; 0 without results.
     pub found: i64,
     /// It was answered after it had ended.
     pub is_late: bool,

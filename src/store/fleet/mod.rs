@@ -11,6 +11,7 @@ mod heartbeats;
 mod investigators;
 mod search;
 mod statistics;
+mod sweep;
 mod targets;
 mod tokens;
 
@@ -18,6 +19,14 @@ pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightR
 pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};
 pub use agents::{AgentPast, AgentRow, HISTORY_PER_AGENT_MAX, mark_destroyed};
 pub use around::AgentCommand;
-pub use commands::{CommandQuery, CommandRow};
-pub use enrolment::EndpointRow;
+pub use commands::{
+    ActionMove, ActionState, Addressee, Answered, CommandOwner, CommandQuery, CommandRow, CommandState,
+    DueAction, Fetchable, Lease, NewAnswer,
+};
+pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownKey, is_same};
+pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
+pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
+pub(crate) use search::add_functions;
+pub use search::{Criteria, Search, SearchType};
 pub use targets::{AgentPage, Moment, TargetAgent};
+pub use tokens::TokenOutcome;
