@@ -28,11 +28,11 @@ pub use commands::{
 pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownKey, is_same};
 pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
-pub(crate) use search::add_functions;
-pub use search::{Criteria, Search, SearchType};
 pub use load::{
     AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
 };
+pub(crate) use search::add_functions;
+pub use search::{Criteria, Search, SearchType};
 pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::TokenOutcome;
