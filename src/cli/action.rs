@@ -244,6 +244,7 @@ impl SubmitCommand {
         let found = preview::preview(&app, &action.target)?;
         let is_confirmed = self.yes || found.agents > app.config.fleet.confirm_above && ask(&found)?;
         require_confirmed(&app, &found, is_confirmed)?;
+        app.spool.make()?;
         let row = submit(&app, &action, Submitter { investigator_id: None, origin: Origin::CommandLine })?;
         print(&format!(
             "Action {} is {}; its target matches {} now\n",
@@ -331,6 +332,7 @@ fn require(app: &App, id: i64) -> Result<crate::store::fleet::ActionRow> {
 impl CancelCommand {
     fn run(self) -> Result<()> {
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
+        app.spool.make()?;
         let row = cancel::cancel(&app, self.id, &self.reason)?;
         print(&format!("Action {} is cancelled, with {} of its commands\n", row.id, row.counters.cancelled))
     }

@@ -98,6 +98,12 @@ impl Spool {
         self.write_text(&self.dir().join(Place::ActionInvalid.path()).join(name), &format!("{reason}\n"))
     }
 
+    /// True where a reason lies beside the file of this action in `action/invalid`.
+    pub fn has_reason(&self, action_id: i64) -> Result<bool> {
+        let path = self.dir().join(Place::ActionInvalid.path()).join(format!("{action_id}.json.reason"));
+        path.try_exists().map_err(|error| cannot("look at", &path, error))
+    }
+
     /// Removes a file of `action/new` that was taken; one that is gone is as good as removed.
     pub fn remove_dropped(&self, name: &OsStr) -> Result<()> {
         let path = self.dir().join(Place::ActionNew.path()).join(name);

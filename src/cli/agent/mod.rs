@@ -2,6 +2,7 @@
 //! `muster agent`: the reference agent, and what an admin asks of agents. One file for each; `muster agent run` alone
 //! needs no database.
 
+mod bundle;
 mod run;
 
 use crate::error::Result;
@@ -11,7 +12,7 @@ use argh::FromArgs;
 #[argh(
     subcommand,
     name = "agent",
-    description = "Run the agent of this machine.",
+    description = "Run the agent of this machine, and administer those of others.",
     example = "{command_name} run --server https://muster.lan --tag operator=IT",
     help_triggers("-h", "--help", "help")
 )]
@@ -25,6 +26,7 @@ pub struct AgentCommand {
 #[argh(subcommand)]
 enum Action {
     Run(Box<run::RunCommand>),
+    Bundle(bundle::BundleCommand),
 }
 
 impl AgentCommand {
@@ -32,6 +34,7 @@ impl AgentCommand {
     pub fn run(self) -> Result<()> {
         match self.action {
             Action::Run(command) => command.run(),
+            Action::Bundle(command) => command.run(),
         }
     }
 }

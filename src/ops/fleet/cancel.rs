@@ -3,10 +3,11 @@
 
 use crate::error::{Error, Result};
 use crate::ops::App;
+use crate::ops::fleet::spooling;
 use crate::store::fleet::ActionRow;
 
 /// Bytes of a reason.
-pub const REASON_BYTES_MAX: usize = 1_000;
+pub const REASON_BYTES_MAX: usize = 2_000;
 
 /// Cancels an action that is not over, then its open commands. What agents have fetched they may still run; their
 /// answers are kept as late. Kinds: Invalid where the reason is empty or too long, NotFound, Conflict where it is over.
@@ -22,9 +23,10 @@ pub fn cancel(app: &App, id: i64, reason: &str) -> Result<ActionRow> {
     app.store.action(id)?.ok_or_else(|| Error::not_found(format!("Action ID '{id}' not found")))
 }
 
-/// Cancels what is still open of an action that is cancelled; also for one whose cancelling was cut off. Does nothing
-/// for any other action.
+/// Cancels what is still open of an action that is cancelled, and lets its files follow; also for one whose cancelling
+/// was cut off. Leaves the commands of any other action alone.
 pub fn finish(app: &App, id: i64) -> Result<()> {
     while app.store.cancel_commands(id)? > 0 {}
-    Ok(())
+    app.dispatch.wake_scheduler();
+    spooling::after_cancel(app, id)
 }

@@ -2,6 +2,7 @@
 //! The fleet's operations, one a file: heartbeats, agents, investigators, actions, commands, the ACL.
 
 pub mod acl;
+pub mod agent_search;
 pub mod agents;
 pub mod authenticate;
 pub mod cancel;
@@ -16,3 +17,9 @@ pub mod signatures;
 pub mod spooling;
 pub mod statistics;
 pub mod submit;
+
+// Until the scheduler has it.
+impl dispatch::Dispatch {
+    /// Asks for a comparison of spool and database.
+    pub fn ask_for_comparison(&self) {}
+}

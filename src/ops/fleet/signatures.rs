@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::model::action::Action;
 use crate::ops::App;
+use crate::ops::fleet::authenticate::key_id;
 use crate::pgp::{DetachedSignature, PublicKey, Refusal};
 use crate::store::fleet::InvestigatorRow;
 
@@ -43,7 +44,7 @@ enum Failure {
 fn signer_of(app: &App, signature: &str, text: &[u8], now: i64) -> Result<InvestigatorRow, Failure> {
     let signature = DetachedSignature::read(signature.as_bytes()).map_err(Failure::Refused)?;
     let mut candidates: Vec<InvestigatorRow> = Vec::new();
-    for key_id in signature.issuers().iter().filter_map(|text| key_id_of(text)) {
+    for key_id in signature.issuers().iter().filter_map(|text| key_id(text)) {
         for row in app.store.investigators_by_key_id(&key_id).map_err(Failure::Error)? {
             if candidates.iter().all(|other| other.id != row.id) {
                 candidates.push(row);
@@ -63,11 +64,6 @@ fn signer_of(app: &App, signature: &str, text: &[u8], now: i64) -> Result<Invest
     Err(Failure::Refused(refusal))
 }
 
-/// The 8 bytes of a key id of 16 hexadecimal digits.
-fn key_id_of(text: &str) -> Option<[u8; 8]> {
-    u64::from_str_radix(text, 16).ok().map(u64::to_be_bytes)
-}
-
 /// MIG's text first, because scripts match it, then ours, which says more.
 fn refused(index: usize, refusal: &Refusal) -> Error {
     let kind = match refusal {
@@ -80,16 +76,4 @@ fn refused(index: usize, refusal: &Refusal) -> Error {
     }
     let number = index + 1;
     Error::new(kind, format!("VerifySignatures() -> {} (signature {number}: {about})", refusal.mig_text()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_id_is_eight_bytes() {
-        assert_eq!(key_id_of("3C86C0537B2BFBBA"), Some([0x3c, 0x86, 0xc0, 0x53, 0x7b, 0x2b, 0xfb, 0xba]));
-        assert_eq!(key_id_of("3C86C0537B2BFBBAFF"), None);
-        assert_eq!(key_id_of("x"), None);
-    }
 }

@@ -6,6 +6,7 @@ use crate::model::action::{Action, Counters};
 use crate::model::timestamp::Timestamp;
 use crate::ops::App;
 use crate::ops::fleet::signatures;
+use crate::ops::fleet::spooling::SubmittedFile;
 use crate::pgp::DetachedSignature;
 use crate::store::fleet::{ActionRow, InvestigatorRow, NewAction, NewSignature};
 use crate::target;
@@ -52,7 +53,10 @@ pub fn submit(app: &App, action: &Action, submitter: Submitter) -> Result<Action
     let signers = check(app, action)?;
     let wanted_id = action.known_id().filter(|_| submitter.origin == Origin::Spool);
     let new = new_action(action, &signers, wanted_id, submitter.investigator_id)?;
-    let row = app.store.insert_action(new, |_, _| Ok(()))?;
+    let file = SubmittedFile::new(app);
+    let row = app.store.insert_action(new, file.hook())?;
+    file.keep(row.id);
+    app.dispatch.wake_scheduler();
     log::info!("Accepted action {} from {}, signed by {}", row.id, submitter.origin.word(), names(&row));
     Ok(row)
 }

@@ -75,6 +75,7 @@ impl Bench {
         })
         .unwrap();
         let app = App::new(config, clock.clone(), store);
+        app.spool.make().unwrap();
         let bob = add_investigator(dir.path(), "Bob Kelso", &keys().gpg.public_key(&keys().bob));
         let kim = add_investigator(dir.path(), "Kim", &keys().gpg.public_key(&keys().kim));
         Bench { app, clock, dir, bob, kim }

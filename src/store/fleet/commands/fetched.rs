@@ -54,16 +54,26 @@ pub struct Fetchable {
 /// An answer, checked.
 #[derive(Debug)]
 pub struct NewAnswer {
-    /// The command.
-    pub command_id: i64,
-    /// What the agent says: success, failed or timeout.
-    pub status: CommandStatus,
-    /// As in [`CommandRow::found`].
-    pub found: i64,
-    /// A JSON array.
-    pub results: StoredPayload,
-    /// Process ids of agents of this endpoint that ended because of it.
-    pub destroyed_pids: Vec<i64>,
+    command_id: i64,
+    status: CommandStatus,
+    found: i64,
+    results: StoredPayload,
+    destroyed_pids: Vec<i64>,
+}
+
+impl NewAnswer {
+    /// An answer of success, failed or timeout to a command. `found` is as in [`CommandRow::found`], `results` a JSON
+    /// array, `destroyed_pids` the process ids of agents of its endpoint that ended because of it.
+    pub fn new(
+        command_id: i64,
+        status: CommandStatus,
+        found: i64,
+        results: String,
+        destroyed_pids: Vec<i64>,
+    ) -> Result<NewAnswer> {
+        let results = StoredPayload::encode(&results)?;
+        Ok(NewAnswer { command_id, status, found, results, destroyed_pids })
+    }
 }
 
 /// What became of an answer.

@@ -126,3 +126,17 @@ fn the_acl_is_changed_without_a_server() {
     let (code, out, _) = acl(&["import", file.to_str().unwrap()]);
     assert_eq!((code, out.as_str()), (0, "Imported 2 entries\n"));
 }
+
+#[test]
+fn a_bundle_is_written_for_agents() {
+    let bench = Bench::new();
+    let data = bench.dir.path().to_str().unwrap();
+    let dir = bench.dir.path().join("agent");
+    let dir = dir.to_str().unwrap();
+    let (code, out, err) = run(&["agent", "bundle", dir, "--data", data]);
+    assert_eq!(code, 0, "{err}");
+    let expected = "2 keys in the keyring, no ACL is configured, so one signature of them suffices\n";
+    assert_eq!(out, format!("{dir}: {expected}"));
+    let (code, _, err) = run(&["agent", "bundle", data, "--data", data]);
+    assert!(code == 2 && err.contains("which is no part of a bundle"), "{err}");
+}

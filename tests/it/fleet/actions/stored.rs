@@ -3,6 +3,7 @@
 
 use super::*;
 use muster::ops::fleet::{preview, signatures};
+use muster::spool::{Name, Place};
 use std::sync::Barrier;
 
 fn data(name: &str) -> Vec<u8> {
@@ -43,6 +44,8 @@ fn an_action_is_stored_as_it_was_signed() {
     assert_eq!(json["investigators"][1]["pgpfingerprint"], keys().kim.as_str());
     assert_eq!(json["investigators"][0]["status"], "active");
 
+    let file = bench.app.spool.path(Place::ActionNew, Name::Action(1));
+    assert_eq!(std::fs::read_to_string(file).unwrap().trim_end(), told.to_json().unwrap());
     assert_eq!(bench.app.store.action(1).unwrap().unwrap(), row);
     assert_eq!(bench.app.store.actions(&[7, 1, 0]).unwrap(), [row]);
 }
