@@ -37,9 +37,23 @@ impl Clock {
             None => system_now(),
         }
     }
+
+    /// Now, in Unix seconds and the nanoseconds of that second: for what compares clocks.
+    pub fn now_precisely(&self) -> (i64, u32) {
+        match &self.fixed {
+            Some(fixed) => (fixed.load(Ordering::Relaxed), 0),
+            None => system_now_precisely(),
+        }
+    }
+}
+
+fn system_now() -> i64 {
+    system_now_precisely().0
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
-fn system_now() -> i64 {
-    chrono::Utc::now().timestamp()
+fn system_now_precisely() -> (i64, u32) {
+    let now = chrono::Utc::now();
+    // A leap second counts as the end of the second before it.
+    (now.timestamp(), now.timestamp_subsec_nanos().min(999_999_999))
 }

@@ -2,8 +2,12 @@
 //! From the words of the command line to a subcommand. argh does the work; what it lacks is here: `--key=value`,
 //! `--version`, and the usage text beside a refusal.
 
+use crate::cli::acl::AclCommand;
+use crate::cli::action::ActionCommand;
+use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::view::ViewCommand;
@@ -55,6 +59,14 @@ pub enum Command {
     Demo(DemoCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
+    /// The agent of this machine, and what is known of all.
+    Agent(AgentCommand),
+    /// Signs, launches, follows and cancels actions.
+    Action(ActionCommand),
+    /// Shows or changes whose signatures an action needs.
+    Acl(AclCommand),
+    /// Adds, lists and changes investigators.
+    Investigator(InvestigatorCommand),
 }
 
 /// Reads the command line.

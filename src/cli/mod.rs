@@ -11,6 +11,7 @@ mod arguments;
 mod config;
 mod data_dir;
 mod demo;
+mod input;
 mod investigator;
 mod progress;
 mod send;
@@ -24,6 +25,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Flags, Loaded};
 use crate::error::{Error, Kind, Result};
 use crate::logging;
+use crate::ops::App;
+use crate::store::{Missing, Store, StoreOptions};
 use arguments::{Command, Parsed};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -56,6 +59,10 @@ fn run(command: Command) -> Result<()> {
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::View(command) => command.run(),
+        Command::Agent(command) => command.run(),
+        Command::Action(command) => command.run(),
+        Command::Acl(command) => command.run(),
+        Command::Investigator(command) => command.run(),
     }
 }
 
@@ -70,6 +77,24 @@ fn load_config(flags: &Flags) -> Result<Loaded> {
         log::warn!("{warning}");
     }
     Ok(loaded)
+}
+
+/// Opens the database for a command, as the owner of its directory; a running server does not mind. Both flags may be
+/// missing. Kinds: those of the configuration and of [`Store::open`].
+fn open_app(config: Option<&str>, data: Option<&str>, missing: Missing) -> Result<App> {
+    let config = load_config(&Flags::new(config, data))?.config;
+    data_dir::prepare(&config.data_dir, missing)?;
+    Store::look(&config.data_dir)?;
+    let clock = Clock::system();
+    let options = StoreOptions {
+        data_dir: config.data_dir.clone(),
+        missing,
+        disk_reserve_bytes: config.disk_reserve_bytes,
+        readers: config.readers,
+        clock: clock.clone(),
+    };
+    let store = Store::open(&options)?;
+    Ok(App::new(config, clock, store))
 }
 
 /// Prints to standard output. A reader that has gone (`muster … | head`) is no failure.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Signals of the server. SIGTERM and SIGINT stop it in order; while it starts, and a second time, they end it at once.
+//! Signals of the server and of the agent. SIGTERM and SIGINT stop it in order; while it starts, and a second time, they end it at once.
 //! SIGHUP has no meaning yet.
 
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ impl Signals {
     pub fn wait_for_stop(&mut self) -> &'static str {
         for signal in self.caught.forever() {
             if signal == SIGHUP {
-                log::info!("SIGHUP has no meaning yet; restart the server for a new configuration");
+                log::info!("SIGHUP has no meaning yet; restart it for a new configuration");
                 continue;
             }
             self.is_stopping.store(true, Ordering::SeqCst);

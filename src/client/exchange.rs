@@ -5,12 +5,13 @@ use crate::error::{Error, Kind, Result};
 use std::io;
 use std::time::Duration;
 use ureq::http::Response;
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
 
 /// How long an exchange may take in all, from the look-up of the name to the last byte of the answer.
 pub const EXCHANGE_MOST: Duration = Duration::from_secs(10);
-/// Most bytes of an answer that are read; a stored record comes back with its payload.
-const ANSWER_BYTES_MAX: u64 = 128 << 20;
+/// Most bytes of the answer to a record that was sent; it comes back with its payload.
+pub const RECORD_BYTES_MAX: u64 = 128 << 20;
 
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,14 @@ pub struct Answer {
 
 /// A client that talks to the server named and to nobody else: no proxy, no redirect.
 pub fn agent() -> Agent {
+    agent_with(TlsConfig::builder().build())
+}
+
+/// The same, with TLS of a kind of its own.
+pub fn agent_with(tls: TlsConfig) -> Agent {
     Agent::config_builder()
         .timeout_global(Some(EXCHANGE_MOST))
+        .tls_config(tls)
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -34,34 +41,39 @@ pub fn agent() -> Agent {
         .into()
 }
 
-/// Reads the answer to a request to `url`. Kinds: Busy where nobody listens or the connection broke, Timeout, Usage
-/// where the address or a header cannot be used.
-pub fn answer(url: &str, outcome: Result<Response<Body>, ureq::Error>) -> Result<Answer> {
+/// Reads the answer to a request to `url`, which may take `most` and have `bytes_max` bytes. Kinds: Busy where nobody
+/// listens or the connection broke, Timeout, TooLarge, Usage where the address or a header cannot be used.
+pub fn answer(
+    url: &str,
+    outcome: Result<Response<Body>, ureq::Error>,
+    most: Duration,
+    bytes_max: u64,
+) -> Result<Answer> {
     let read = outcome.and_then(|mut response| {
-        let text =
-            response.body_mut().with_config().limit(ANSWER_BYTES_MAX).lossy_utf8(true).read_to_string()?;
+        let text = response.body_mut().with_config().limit(bytes_max).lossy_utf8(true).read_to_string()?;
         Ok(Answer { status: response.status().as_u16(), text })
     });
-    read.map_err(|error| explain(url, error))
+    read.map_err(|error| explain(url, error, most))
 }
 
-fn explain(url: &str, error: ureq::Error) -> Error {
+fn explain(url: &str, error: ureq::Error, most: Duration) -> Error {
     let (kind, message) = match &error {
         ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => (
             Kind::Busy,
-            format!(
-                "Nobody listens at {url}; start the server with `muster serve`, or name its address with --url"
-            ),
+            format!("Nobody listens at {url}; start the server with `muster serve`, or correct its address"),
         ),
         ureq::Error::Io(cause) => (Kind::Busy, format!("The connection to {url} failed: {cause}")),
         ureq::Error::HostNotFound => (Kind::Usage, format!("The host of {url} is not known; check its name")),
         ureq::Error::Timeout(_) => {
-            (Kind::Timeout, format!("{url} did not answer within {} s", EXCHANGE_MOST.as_secs()))
+            (Kind::Timeout, format!("{url} did not answer within {} s", most.as_secs()))
         }
         ureq::Error::Rustls(_) | ureq::Error::Tls(_) => (
             Kind::Busy,
             format!("No TLS connection to {url}; is its certificate known here, and does it speak TLS?"),
         ),
+        ureq::Error::BodyExceedsLimit(bytes_max) => {
+            (Kind::TooLarge, format!("{url} answered with more than {bytes_max} bytes"))
+        }
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
             (Kind::Usage, format!("The request to {url} cannot be made"))
         }

@@ -6,9 +6,11 @@
 //! | `base_url` | where a server is, as a person writes it |
 //! | `exchange` | one request and its answer within a time, and errors that say what to do |
 //! | `facts` | what a telemetry client would say of this machine |
+//! | `fleet` | what an agent says to its server, and fetches |
 //! | `send` | posts one record |
 
 pub mod base_url;
 mod exchange;
 pub mod facts;
+pub mod fleet;
 pub mod send;

@@ -4,7 +4,7 @@
 //! Nothing is validated here: what the server says to a broken field is worth seeing.
 
 use crate::client::base_url::BaseUrl;
-use crate::client::exchange::{Answer, agent, answer};
+use crate::client::exchange::{Answer, EXCHANGE_MOST, RECORD_BYTES_MAX, agent, answer};
 use crate::client::facts::Facts;
 use crate::error::{Error, Kind, Result};
 use crate::model::record::hex;
@@ -127,7 +127,7 @@ pub fn run(options: &SendOptions) -> Result<Sent> {
                 .send(Value::Object(object).to_string().as_bytes())
         }
     };
-    read_answer(&url, answer(&url, outcome)?)
+    read_answer(&url, answer(&url, outcome, EXCHANGE_MOST, RECORD_BYTES_MAX)?)
 }
 
 /// A header's value in UTF-8, which the collector reads; http's own type would take ASCII only from text.

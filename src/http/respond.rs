@@ -2,6 +2,7 @@
 //! Answers: JSON, HTML, and errors in whichever of the two was asked for.
 
 use crate::error::{Error, Kind};
+use crate::http::mig;
 use crate::http::wire::Head;
 use crate::views::{self, error_page};
 use rouille::{Response, ResponseBody};
@@ -58,7 +59,8 @@ pub struct Message<'a> {
 /// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
 /// answer in JSON.
 fn wants_html(head: &Head) -> bool {
-    let has_forms = ["/records/", "/crashes/"].iter().any(|path| head.path().starts_with(path));
+    let has_forms =
+        ["/records/", "/crashes/", "/investigators"].iter().any(|path| head.path().starts_with(path));
     let is_api = head.path().starts_with("/api/") || head.method == "POST" && !has_forms;
     !is_api && accepted(head.field("accept").unwrap_or("")).iter().any(|kind| kind == "text/html")
 }
@@ -102,6 +104,8 @@ pub fn error(head: &Head, error: &Error) -> Response {
     let response = if wants_html(head) {
         let failure = error_page::Failure { status, message: &message, request_id: &id };
         html(status, views::error_document(head.path(), &failure))
+    } else if mig::is_for_clients(head) {
+        mig::failure(head, status, &id, &message)
     } else {
         let request_id = kind.is_our_fault().then_some(id.as_str());
         json(status, &Message { message: &message, request_id })

@@ -32,6 +32,7 @@ const JOBS: &[Job] = &[
         every: Duration::from_secs(6 * 3_600),
         run: fold_heartbeats,
     },
+    Job { name: "sweep what agents shared", first_after: HOUR, every: HOUR, run: sweep_shared },
     Job { name: "tidy the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: tidy },
     Job { name: "check the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: check },
 ];
@@ -53,6 +54,14 @@ fn fold_heartbeats(app: &App) -> Result<()> {
     let folded = app.store.fold_heartbeats(app.clock.now().div_euclid(DAY_SECS))?;
     if folded > 0 {
         log::debug!("Folded {folded} days of heartbeats that no span shows any more");
+    }
+    Ok(())
+}
+
+fn sweep_shared(app: &App) -> Result<()> {
+    let removed = app.store.sweep_shared()?;
+    if removed > 0 {
+        log::debug!("Removed {removed} names, versions, environments and tags that no agent has any more");
     }
     Ok(())
 }

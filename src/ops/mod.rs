@@ -18,7 +18,9 @@ pub mod thermal;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ingest::Limits;
+use crate::spool::Spool;
 use crate::store::{QuarantineBounds, Store};
+use std::sync::Arc;
 
 /// Everything that an operation needs.
 #[derive(Debug)]
@@ -33,13 +35,29 @@ pub struct App {
     pub recompute: recompute::Wake,
     /// The files of the views directory.
     pub custom_views: custom::CustomViews,
+    /// Failed authentications of the API.
+    pub failures: fleet::authenticate::Failures,
+    /// Actions and commands as files.
+    pub spool: Arc<Spool>,
+    /// Wakes the scheduler and the agents that wait.
+    pub dispatch: fleet::dispatch::Dispatch,
 }
 
 impl App {
     /// Over an open database.
     pub fn new(config: Config, clock: Clock, store: Store) -> App {
         let custom_views = custom::CustomViews::new(config.data_dir.join(&config.views_dir));
-        App { config, clock, store, recompute: recompute::Wake::default(), custom_views }
+        let spool = Arc::new(Spool::new(config.data_dir.join(&config.fleet.spool_dir)));
+        App {
+            config,
+            clock,
+            store,
+            recompute: recompute::Wake::default(),
+            custom_views,
+            failures: fleet::authenticate::Failures::default(),
+            spool,
+            dispatch: fleet::dispatch::Dispatch::default(),
+        }
     }
 
     /// What the configuration says about posts.

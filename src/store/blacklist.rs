@@ -8,8 +8,9 @@ use crate::guilty::blacklist::{Blacklist, Entry};
 use crate::guilty::defaults::default_entries;
 use crate::model::crash::Guilty;
 use crate::store::guilty_row::{GUILTY_COLUMNS, guilty_from_row};
+use crate::store::meta::{meta, set_meta};
 use crate::store::{READ_MOST, Store};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use std::collections::BTreeSet;
 
 /// Most entries of an admin's own.
@@ -83,10 +84,7 @@ impl BlacklistState {
 
 /// The blacklist in the database.
 pub fn load_blacklist(connection: &Connection) -> Result<BlacklistState> {
-    let is_default_on: Option<bool> = connection
-        .prepare_cached("SELECT value = '1' FROM meta WHERE name = 'blacklist_defaults'")?
-        .query_row([], |row| row.get(0))
-        .optional()?;
+    let is_default_on = meta(connection, "blacklist_defaults")?.map(|value| value == "1");
     let mut state =
         BlacklistState { is_default_on: is_default_on.unwrap_or(true), ..BlacklistState::default() };
     let mut statement = connection.prepare_cached("SELECT entry, is_on FROM blacklist")?;
@@ -114,22 +112,6 @@ fn save_blacklist(connection: &Connection, state: &BlacklistState) -> Result<()>
         }
     }
     set_meta(connection, "blacklist_defaults", if state.is_default_on { "1" } else { "0" })
-}
-
-/// Writes a row of `meta`.
-pub fn set_meta(connection: &Connection, name: &str, value: &str) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value",
-        )?
-        .execute([name, value])?;
-    Ok(())
-}
-
-/// Reads a row of `meta`.
-pub fn meta(connection: &Connection, name: &str) -> Result<Option<String>> {
-    let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
 }
 
 impl Store {

@@ -3,10 +3,10 @@
 
 use crate::error::Result;
 use crate::model::filter::RecordFilter;
+use crate::store::meta::meta;
 use crate::store::record_list::{RecordQuery, newest_id};
 use crate::store::time_index::id_range;
 use crate::store::{PayloadPart, READ_MOST, Store};
-use rusqlite::OptionalExtension;
 use std::time::Duration;
 
 impl Store {
@@ -41,14 +41,8 @@ impl Store {
     /// that record, the oldest by the filter's time, and how many deletions there were.
     pub fn records_etag(&self, filter: &RecordFilter, newest_match: i64) -> Result<String> {
         self.read(READ_MOST, |connection| {
-            let meta = |name: &str| {
-                connection
-                    .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
-                    .query_row([name], |row| row.get::<_, String>(0))
-                    .optional()
-            };
-            let file = meta("file_id")?.unwrap_or_default();
-            let deletions = meta("deletions")?.unwrap_or_default();
+            let file = meta(connection, "file_id")?.unwrap_or_default();
+            let deletions = meta(connection, "deletions")?.unwrap_or_default();
             let oldest = match filter.received_from {
                 Some(_) => id_range(connection, filter.received_from, None)?.map_or(0, |(first, _)| first),
                 None => 0,

@@ -22,6 +22,7 @@ mod guilty_row;
 mod lock;
 mod machine_checks;
 mod maintenance;
+mod meta;
 mod migrate;
 mod open;
 mod payload;

@@ -73,14 +73,6 @@ impl Store {
         })
     }
 
-    /// How many posts are in quarantine.
-    pub fn count_quarantined(&self) -> Result<i64> {
-        self.read(READ_MOST, |connection| {
-            let mut statement = connection.prepare_cached("SELECT count(*) FROM quarantine")?;
-            Ok(statement.query_row([], |row| row.get(0))?)
-        })
-    }
-
     /// Takes a post out of quarantine and stores the record made of it, both or neither. None where it was not there
     /// any more; then nothing is stored.
     pub fn admit_quarantined(&self, id: i64, record: &NewRecord) -> Result<Option<Stored>> {

@@ -1,2 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Stopping an action.
+
+use crate::error::{Error, Result};
+use crate::ops::App;
+use crate::ops::fleet::spooling;
+use crate::store::fleet::ActionRow;
+
+/// Bytes of a reason.
+pub const REASON_BYTES_MAX: usize = 2_000;
+
+/// Cancels an action that is not over, then its open commands. What agents have fetched they may still run; their
+/// answers are kept as late. Kinds: Invalid where the reason is empty or too long, NotFound, Conflict where it is over.
+pub fn cancel(app: &App, id: i64, reason: &str) -> Result<ActionRow> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.contains('\0') {
+        let message = format!("Say in 1 to {REASON_BYTES_MAX} bytes why the action is cancelled");
+        return Err(Error::invalid(message));
+    }
+    app.store.cancel_action(id, reason)?;
+    log::info!("Cancelled action {id}: {reason:?}");
+    finish(app, id)?;
+    app.store.action(id)?.ok_or_else(|| Error::not_found(format!("Action ID '{id}' not found")))
+}
+
+/// Cancels what is still open of an action that is cancelled, and lets its files follow; also for one whose cancelling
+/// was cut off. Leaves the commands of any other action alone.
+pub fn finish(app: &App, id: i64) -> Result<()> {
+    while app.store.cancel_commands(id)? > 0 {}
+    app.dispatch.wake_scheduler();
+    spooling::after_cancel(app, id)
+}

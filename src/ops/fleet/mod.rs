@@ -2,6 +2,7 @@
 //! The fleet's operations, one a file: heartbeats, agents, investigators, actions, commands, the ACL.
 
 pub mod acl;
+pub mod agent_search;
 pub mod agents;
 pub mod authenticate;
 pub mod cancel;

@@ -12,10 +12,16 @@ use crate::guilty::trace::{Frame, Trace, function_name};
 use crate::model::crash::CrashKind;
 use crate::model::record::hex;
 use crate::store::blacklist::load_blacklist;
+use crate::store::derived::count::CountTable;
 use crate::store::derived::{Facts, day_of};
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
+
+const DAYS: CountTable =
+    CountTable::new("crash_days", &["kind", "received_day", "guilty_id", "build_id"], "crashes");
+const TOTALS: CountTable = CountTable::new("crash_totals", &["kind", "guilty_id", "build_id"], "crashes");
+const BUILDS: CountTable = CountTable::new("crash_builds", &["kind", "build_id"], "crashes");
 
 /// Different functions of a backtrace that are kept; a real one has a few dozen.
 const FUNCTIONS_MAX: usize = 1_024;
@@ -234,16 +240,16 @@ impl Crashes {
     pub fn flush(&mut self, connection: &Connection) -> Result<()> {
         let mut totals = HashMap::<(i64, i64, i64), i64>::new();
         let mut builds = HashMap::<(i64, i64), i64>::new();
-        for ((kind, day, guilty, build), crashes) in self.days.drain().filter(|(_, crashes)| *crashes != 0) {
-            add_to_day(connection, (kind, day, guilty, build), crashes)?;
+        for ((kind, day, guilty, build), crashes) in self.days.drain() {
+            DAYS.add(connection, &[&kind, &day, &guilty, &build], crashes)?;
             *totals.entry((kind, guilty, build)).or_default() += crashes;
             *builds.entry((kind, build)).or_default() += crashes;
         }
-        for (key, crashes) in totals.into_iter().filter(|(_, crashes)| *crashes != 0) {
-            add_to_total(connection, key, crashes)?;
+        for ((kind, guilty, build), crashes) in totals {
+            TOTALS.add(connection, &[&kind, &guilty, &build], crashes)?;
         }
-        for (key, crashes) in builds.into_iter().filter(|(_, crashes)| *crashes != 0) {
-            add_to_build(connection, key, crashes)?;
+        for ((kind, build), crashes) in builds {
+            BUILDS.add(connection, &[&kind, &build], crashes)?;
         }
         for (backtrace, (crashes, newest)) in self.backtraces.drain() {
             connection
@@ -255,56 +261,6 @@ impl Crashes {
         }
         Ok(())
     }
-}
-
-fn add_to_day(connection: &Connection, (kind, day, guilty, build): DayKey, crashes: i64) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO crash_days (kind, received_day, guilty_id, build_id, crashes) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET crashes = crashes + excluded.crashes",
-        )?
-        .execute([kind, day, guilty, build, crashes])?;
-    if crashes < 0 {
-        connection
-            .prepare_cached(
-                "DELETE FROM crash_days WHERE kind = ?1 AND received_day = ?2 AND guilty_id = ?3
-                 AND build_id = ?4 AND crashes = 0",
-            )?
-            .execute([kind, day, guilty, build])?;
-    }
-    Ok(())
-}
-
-fn add_to_total(connection: &Connection, (kind, guilty, build): (i64, i64, i64), crashes: i64) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO crash_totals (kind, guilty_id, build_id, crashes) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET crashes = crashes + excluded.crashes",
-        )?
-        .execute([kind, guilty, build, crashes])?;
-    if crashes < 0 {
-        connection
-            .prepare_cached(
-                "DELETE FROM crash_totals WHERE kind = ?1 AND guilty_id = ?2 AND build_id = ?3 AND crashes = 0",
-            )?
-            .execute([kind, guilty, build])?;
-    }
-    Ok(())
-}
-
-fn add_to_build(connection: &Connection, (kind, build): (i64, i64), crashes: i64) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO crash_builds (kind, build_id, crashes) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET crashes = crashes + excluded.crashes",
-        )?
-        .execute([kind, build, crashes])?;
-    if crashes < 0 {
-        connection
-            .prepare_cached("DELETE FROM crash_builds WHERE kind = ?1 AND build_id = ?2 AND crashes = 0")?
-            .execute([kind, build])?;
-    }
-    Ok(())
 }
 
 fn function_id(connection: &Connection, seen: &SeenFunction) -> Result<i64> {

@@ -6,10 +6,14 @@
 
 use crate::error::Result;
 use crate::store::Store;
+use crate::store::derived::count::CountTable;
 use crate::store::derived::{Facts, day_of};
 use crate::store::record_insert::StoredMachineId;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
+
+const POPULATION: CountTable =
+    CountTable::new("population", &["build_id", "is_external", "last_day"], "machines");
 
 /// Days before today whose heartbeats are told apart.
 pub const DAYS_KEPT: i64 = 15;
@@ -59,21 +63,8 @@ impl Heartbeats {
 
     /// Writes the noted changes.
     pub fn flush(&mut self, connection: &Connection) -> Result<()> {
-        for ((build, source, day), machines) in self.moved.drain().filter(|(_, machines)| *machines != 0) {
-            connection
-                .prepare_cached(
-                    "INSERT INTO population (build_id, is_external, last_day, machines) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET machines = machines + excluded.machines",
-                )?
-                .execute([build, source, day, machines])?;
-            if machines < 0 {
-                connection
-                    .prepare_cached(
-                        "DELETE FROM population
-                         WHERE build_id = ?1 AND is_external = ?2 AND last_day = ?3 AND machines = 0",
-                    )?
-                    .execute([build, source, day])?;
-            }
+        for ((build, source, day), machines) in self.moved.drain() {
+            POPULATION.add(connection, &[&build, &source, &day], machines)?;
         }
         Ok(())
     }

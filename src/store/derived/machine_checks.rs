@@ -4,9 +4,18 @@
 use crate::error::Result;
 use crate::model::week::Week;
 use crate::store::derived::Facts;
+use crate::store::derived::count::CountTable;
 use crate::store::record_insert::StoredMachineId;
-use rusqlite::{Connection, ToSql};
+use rusqlite::Connection;
 use std::collections::HashMap;
+
+const WEEKS: CountTable = CountTable::new("machine_check_weeks", &["week", "classification_id"], "records");
+const BUILDS: CountTable =
+    CountTable::new("machine_check_builds", &["year", "build_id", "classification_id"], "records");
+const STATUSES: CountTable = CountTable::new("machine_check_statuses", &["year", "status"], "records");
+const MACHINES: CountTable = CountTable::new("machine_check_machines", &["year", "machine_id"], "records");
+const MACHINE_BUILDS: CountTable =
+    CountTable::new("machine_check_machine_builds", &["year", "machine_id", "build_id"], "records");
 
 /// Digits of a status code that count: the lower half of the register.
 const STATUS_DIGITS: usize = 8;
@@ -79,41 +88,20 @@ impl MachineChecks {
         if self.weeks.is_empty() {
             return Ok(());
         }
-        let add = |sql: &str, values: &[&dyn ToSql]| connection.prepare_cached(sql)?.execute(values);
         for ((week, classification), records) in self.weeks.drain() {
-            add(
-                "INSERT INTO machine_check_weeks (week, classification_id, records) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET records = records + excluded.records",
-                &[&week, &classification, &records],
-            )?;
+            WEEKS.add(connection, &[&week, &classification], records)?;
         }
         for ((year, build, classification), records) in self.builds.drain() {
-            add(
-                "INSERT INTO machine_check_builds (year, build_id, classification_id, records)
-                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET records = records + excluded.records",
-                &[&year, &build, &classification, &records],
-            )?;
+            BUILDS.add(connection, &[&year, &build, &classification], records)?;
         }
         for ((year, status), records) in self.statuses.drain() {
-            add(
-                "INSERT INTO machine_check_statuses (year, status, records) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET records = records + excluded.records",
-                &[&year, &status, &records],
-            )?;
+            STATUSES.add(connection, &[&year, &status], records)?;
         }
         for ((year, machine), records) in self.machines.drain() {
-            add(
-                "INSERT INTO machine_check_machines (year, machine_id, records) VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET records = records + excluded.records",
-                &[&year, &machine, &records],
-            )?;
+            MACHINES.add(connection, &[&year, &machine], records)?;
         }
         for ((year, machine, build), records) in self.machine_builds.drain() {
-            add(
-                "INSERT INTO machine_check_machine_builds (year, machine_id, build_id, records)
-                 VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET records = records + excluded.records",
-                &[&year, &machine, &build, &records],
-            )?;
+            MACHINE_BUILDS.add(connection, &[&year, &machine, &build], records)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! [`Derived::of`] reads a payload, on the sender's thread; [`DerivedState`] is the writer's part. Counts are added up
 //! in memory and written once for each batch.
 
+mod count;
 pub mod crashes;
 pub mod heartbeats;
 pub mod machine_checks;

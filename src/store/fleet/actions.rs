@@ -2,6 +2,7 @@
 //! Actions as rows: stored with their signers, read, listed. What an action must be is decided in `ops`; who may sign
 //! is asked once more here, in the transaction that stores it.
 
+mod cancel;
 mod insert;
 
 pub use insert::{NewAction, NewSignature};

@@ -9,6 +9,7 @@ CREATE TABLE endpoints (
   bound_at INTEGER,
   may_bind INTEGER NOT NULL DEFAULT 0 CHECK (may_bind IN (0, 1)) -- 1: an admin lets the next key bind without token
 ) STRICT;
+CREATE INDEX endpoints__key_digest ON endpoints (key_digest) WHERE key_digest IS NOT NULL;
 
 -- Names of agents, so that a search reads each once.
 CREATE TABLE agent_names (

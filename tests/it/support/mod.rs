@@ -2,9 +2,11 @@
 //! What the tests share: the real binary on a real port with a real database, and a small HTTP client.
 
 pub mod client;
+pub mod gpg;
 pub mod server;
 
 pub use client::{Answer, Connection};
+pub use gpg::Gpg;
 pub use server::Server;
 
 /// The organisation id that the default configuration takes.

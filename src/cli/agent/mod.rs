@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `muster agent`: the reference agent, and what an admin asks of agents. One file for each; `muster agent run` alone
+//! needs no database.
+
+mod bundle;
+mod run;
+
+use crate::error::Result;
+use argh::FromArgs;
+
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "agent",
+    description = "Run the agent of this machine, and administer those of others.",
+    example = "{command_name} run --server https://muster.lan --tag operator=IT",
+    help_triggers("-h", "--help", "help")
+)]
+/// The agent of this machine, and what is known of all.
+pub struct AgentCommand {
+    #[argh(subcommand)]
+    action: Action,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum Action {
+    Run(Box<run::RunCommand>),
+    Bundle(bundle::BundleCommand),
+}
+
+impl AgentCommand {
+    /// Kinds: those of the subcommand.
+    pub fn run(self) -> Result<()> {
+        match self.action {
+            Action::Run(command) => command.run(),
+            Action::Bundle(command) => command.run(),
+        }
+    }
+}
