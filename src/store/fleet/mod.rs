@@ -9,6 +9,7 @@ mod commands;
 mod enrolment;
 mod heartbeats;
 mod investigators;
+mod load;
 mod search;
 mod statistics;
 mod sweep;
@@ -26,6 +27,9 @@ pub use commands::{
 pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownKey, is_same};
 pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
+pub use load::{
+    AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
+};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
 pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};

@@ -114,7 +114,6 @@ pub fn render(data: &Data) -> Page {
         div.facts {
             (process(data))
             (host(agent))
-            (network(agent))
             (tags(agent))
         }
         (machine(data))
@@ -162,26 +161,15 @@ fn host(agent: &AgentRow) -> Markup {
                 (definition("Architecture", given(&environment.arch)))
                 (definition("Init", given(&environment.init)))
                 (definition("Modules", list(environment.modules.as_deref().unwrap_or_default())))
-                @let aws = &environment.aws;
-                @for (term, value) in [("AWS instance", &aws.instanceid), ("AWS type", &aws.instancetype), ("AWS image", &aws.amiid), ("AWS address", &aws.localipv4)] {
-                    @if !value.is_empty() { (definition(term, given(value))) }
-                }
-            }
-        }
-    }
-}
-
-fn network(agent: &AgentRow) -> Markup {
-    let environment = &agent.environment;
-    html! {
-        section.panel {
-            h2 { "Network" }
-            dl {
-                (definition("Public", given(&environment.publicip)))
+                (definition("Public address", given(&environment.publicip)))
                 (definition("Addresses", list(environment.addresses.as_deref().unwrap_or_default())))
                 (definition("Proxy", html! {
                     @if environment.isproxied { (given(&environment.proxy)) } @else { span.muted { "none" } }
                 }))
+                @let aws = &environment.aws;
+                @for (term, value) in [("AWS instance", &aws.instanceid), ("AWS type", &aws.instancetype), ("AWS image", &aws.amiid), ("AWS address", &aws.localipv4)] {
+                    @if !value.is_empty() { (definition(term, given(value))) }
+                }
             }
         }
     }
