@@ -9,6 +9,7 @@ use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
+use crate::cli::spool::SpoolCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
 use argh::FromArgs;
@@ -58,6 +59,8 @@ pub enum Command {
     Demo(DemoCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
+    /// Compares the spool with the database.
+    Spool(SpoolCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

@@ -4,7 +4,9 @@
 use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
-use crate::http::{aggregates_api, collector, crash_forms, custom_api, health, pages, records_api, stream};
+use crate::http::{
+    agent_api, aggregates_api, collector, crash_forms, custom_api, health, pages, records_api, stream,
+};
 use crate::views::{self, View, links};
 use rouille::Response;
 use std::borrow::Cow;
@@ -59,6 +61,10 @@ const fn form(path: &'static str, help: &'static str, handle: Handle) -> Route {
     Route { method: "POST", path, body: Body::Form, any_host: false, help, handle }
 }
 
+const fn agents(path: &'static str, bytes_max: usize, help: &'static str, handle: Handle) -> Route {
+    Route { method: "POST", path, body: Body::Bytes(bytes_max), any_host: true, help, handle }
+}
+
 /// Every route beside the pages.
 pub const ROUTES: &[Route] = &[
     // The collector.
@@ -80,7 +86,21 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
+    // Agents.
+    agents(
+        "/api/v1/agent/commands",
+        agent_api::FETCH_BYTES_MAX,
+        "Gives an agent with a bound key its commands; waits for them up to a minute",
+        agent_api::give_commands,
+    ),
+    agents(
+        "/api/v1/agent/results",
+        agent_api::RESULTS_BYTES_MAX,
+        "Takes an agent's results of a command",
+        agent_api::take_results,
+    ),
     // What belongs to pages.
+    get("/actions/{id}/results", "The results of an action as JSON or CSV", agent_api::export_results),
     get("/", "Redirects to the records", pages::home),
     get("/records/stream", "New records as server-sent events", stream::open),
     get("/records/export/{name}", "The filtered records as CSV", records_api::export),
