@@ -9,11 +9,13 @@ mod commands;
 mod enrolment;
 mod heartbeats;
 mod investigators;
+mod load;
 mod search;
 mod statistics;
 mod sweep;
 mod targets;
 mod tokens;
+mod unused;
 
 pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightRow, to_acl};
 pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};
@@ -26,7 +28,11 @@ pub use commands::{
 pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownKey, is_same};
 pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
+pub use load::{
+    AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
+};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
+pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::TokenOutcome;
