@@ -7,6 +7,7 @@ use crate::http::web::Web;
 use crate::http::{
     aggregates_api, collector, crash_forms, custom_api, health, mig, pages, records_api, stream,
     agent_api, aggregates_api, collector, crash_forms, custom_api, health, pages, records_api, stream,
+    aggregates_api, collector, crash_forms, custom_api, fleet_forms, health, mig, pages, records_api, stream,
 };
 use crate::views::{self, View, links};
 use rouille::Response;
@@ -146,6 +147,7 @@ pub const ROUTES: &[Route] = &[
     form("/crashes/guilty_details/{id}/comment", "Notes something about a guilty", crash_forms::comment),
     form("/crashes/guilty_details/{id}/hide", "Hides a guilty or shows it again", crash_forms::hide),
     form("/crashes/blacklist", "Changes the functions that are never guilty", crash_forms::change_blacklist),
+    form("/fleet/agents/{id}/unbind", "Lets the next key of an agent's endpoint bind", fleet_forms::unbind),
     get("/assets/{name}", "Style sheet, script and icon", pages::asset),
     // Health.
     get("/healthz", "200 while the process is alive", health::alive),
