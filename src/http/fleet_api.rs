@@ -6,12 +6,11 @@
 use crate::error::{Error, Kind, Result};
 use crate::http::call::{Call, is_local};
 use crate::http::csv_rows::{guarded, line};
-use crate::http::pages::require_own_form;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::ops::fleet::agents::{self, DoubleList, OfflineList, OfflineWindow, double_minutes};
 use crate::ops::fleet::heartbeat::{Beat, take};
-use crate::ops::fleet::{enrolment, statistics as numbers};
+use crate::ops::fleet::statistics as numbers;
 use rouille::Response;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -95,15 +94,6 @@ pub fn double_csv(list: &DoubleList) -> Result<Vec<u8>> {
         bytes.extend(line(&cells)?);
     }
     Ok(bytes)
-}
-
-/// `POST /fleet/unbind`: `queueloc` may be bound to another key.
-pub fn unbind(web: &Web, call: &Call) -> Result<Response> {
-    require_own_form(web, call)?;
-    let form = call.form();
-    let queueloc = form.filled("queueloc").ok_or_else(|| Error::invalid("queueloc must not be empty"))?;
-    enrolment::unbind(web.app(), queueloc)?;
-    Ok(respond::redirect(303, "/fleet?done=unbound"))
 }
 
 /// `format` of the query decides, then what is accepted.
