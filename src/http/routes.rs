@@ -5,9 +5,8 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    aggregates_api, collector, crash_forms, custom_api, health, mig, pages, records_api, stream,
-    agent_api, aggregates_api, collector, crash_forms, custom_api, health, pages, records_api, stream,
-    aggregates_api, collector, crash_forms, custom_api, fleet_forms, health, mig, pages, records_api, stream,
+    agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_forms, health, mig, pages,
+    records_api, stream,
 };
 use crate::views::{self, View, links};
 use rouille::Response;
@@ -68,6 +67,9 @@ const fn mig(method: &'static str, path: &'static str, help: &'static str, handl
     let is_post = matches!(method.as_bytes(), b"POST");
     let body = if is_post { Body::Bytes(mig::FORM_BYTES_MAX) } else { Body::None };
     Route { method, path, body, any_host: true, help, handle }
+}
+
+/// A route of agents, which call the server by whatever name they were given.
 const fn agents(path: &'static str, bytes_max: usize, help: &'static str, handle: Handle) -> Route {
     Route { method: "POST", path, body: Body::Bytes(bytes_max), any_host: true, help, handle }
 }

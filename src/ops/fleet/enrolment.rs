@@ -37,6 +37,18 @@ pub fn shown_key(head_authorization: Option<&str>) -> ShownKey {
     if is_key { ShownKey::Key(key_digest(key)) } else { ShownKey::Malformed }
 }
 
+/// The digest of the key that a request shows. Unauthorized where it shows none.
+pub fn required_key(head_authorization: Option<&str>) -> Result<[u8; 32]> {
+    match shown_key(head_authorization) {
+        ShownKey::Key(digest) => Ok(digest),
+        ShownKey::None => Err(unauthorized("This needs the agent's key: Authorization: Bearer KEY")),
+        ShownKey::Malformed => Err(unauthorized(format!(
+            "The field Authorization must be Bearer and a key of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} visible \
+             characters"
+        ))),
+    }
+}
+
 /// The endpoint whose key a request shows. Unauthorized where it shows none or another, and where the endpoint has
 /// none: only agents with a bound key fetch commands.
 pub fn authenticated_endpoint(
@@ -44,16 +56,7 @@ pub fn authenticated_endpoint(
     head_authorization: Option<&str>,
     queueloc: &str,
 ) -> Result<EndpointRow> {
-    let shown = match shown_key(head_authorization) {
-        ShownKey::Key(digest) => digest,
-        ShownKey::None => return Err(unauthorized("This needs the agent's key: Authorization: Bearer KEY")),
-        ShownKey::Malformed => {
-            return Err(unauthorized(format!(
-                "The field Authorization must be Bearer and a key of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} visible \
-                 characters"
-            )));
-        }
-    };
+    let shown = required_key(head_authorization)?;
     let endpoint = app.store.endpoint_by_queueloc(queueloc)?;
     match endpoint {
         Some(endpoint) if endpoint.key_digest.is_some_and(|digest| is_same(&digest, &shown)) => Ok(endpoint),
