@@ -26,7 +26,6 @@ fn post_action(server: &Server, token: &str, action: &str) -> Answer {
         field("X-PGPAUTHORIZATION", token),
         field("Content-Type", "application/x-www-form-urlencoded"),
         field("User-Agent", "MIG Client cmd-20180807"),
-        field("Accept-Encoding", "gzip"),
     ];
     server.request("POST", "/api/v1/action/create/", &fields, encoded(&[("action", action)]).as_bytes())
 }

@@ -41,7 +41,7 @@ fn each_type_is_found_and_its_parameters_are_echoed() {
     assert_eq!((&echo["value"]["type"], &echo["value"]["agentname"]), (&json!("agent"), &json!("ZOE%")));
     assert_eq!((&echo["value"]["limit"], &echo["value"]["actionid"]), (&json!(10), &json!("∞")));
     let keys: Vec<&String> = echo["value"].as_object().unwrap().keys().collect();
-    assert_eq!(keys.len(), 23);
+    assert_eq!(keys.len(), 22);
     // Of several values of a name the first counts.
     assert_eq!(found(&api, "type=agent&agentid=2&agentid=1", "agent"), [2]);
     // An investigator's public key is long, and only in its own answer.
