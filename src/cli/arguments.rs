@@ -7,8 +7,10 @@ use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
+use crate::cli::spool::SpoolCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
 use argh::FromArgs;
@@ -58,12 +60,16 @@ pub enum Command {
     Demo(DemoCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
+    /// Compares the spool with the database.
+    Spool(SpoolCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
+    /// Adds, lists and changes investigators.
+    Investigator(InvestigatorCommand),
 }
 
 /// Reads the command line.

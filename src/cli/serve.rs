@@ -16,6 +16,8 @@ use crate::error::Result;
 use crate::http::Web;
 use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
 use crate::ops::App;
+use crate::ops::fleet::commands::Couriering;
+use crate::ops::fleet::dispatch::Scheduling;
 use crate::ops::jobs::Jobs;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
@@ -96,6 +98,8 @@ struct Running {
     app: Arc<App>,
     jobs: Jobs,
     recomputing: Recomputing,
+    couriering: Couriering,
+    scheduling: Scheduling,
     server: Server,
     stop: Stop,
     watchdog: Option<Talker>,
@@ -107,6 +111,8 @@ impl Running {
         let app = Arc::new(open_app(config)?);
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
+        let couriering = Couriering::start(Arc::clone(&app))?;
+        let scheduling = Scheduling::start(Arc::clone(&app))?;
         let stop = Stop::new();
         let server = start_server(&app, listeners, limits, &stop)?;
         let addresses: Vec<String> = server.local_addresses().iter().map(|a| format!("http://{a}")).collect();
@@ -115,15 +121,18 @@ impl Running {
         }
         systemd::ready(&format!("listening on {}", addresses.join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, server, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, couriering, scheduling, server, stop, watchdog })
     }
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, server, stop, watchdog } = self;
+        let Running { app, jobs, mut recomputing, couriering, scheduling, server, stop, watchdog } = self;
         systemd::stopping("finishing what runs");
         stop.set();
+        app.dispatch.polls.close();
         server.join(STOP_MOST);
+        drop(scheduling);
+        drop(couriering);
         recomputing.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();

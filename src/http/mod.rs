@@ -15,6 +15,7 @@ mod csv_rows;
 mod custom_api;
 mod export;
 mod fleet_api;
+mod fleet_forms;
 mod health;
 mod hosts;
 mod mig;

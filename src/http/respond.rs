@@ -56,6 +56,17 @@ pub struct Message<'a> {
     pub request_id: Option<&'a str>,
 }
 
+/// `{"error": …}`, which agents of MIG know.
+#[derive(Serialize)]
+struct AgentMessage<'a> {
+    error: &'a str,
+}
+
+/// True for the routes that agents use.
+fn is_for_agents(path: &str) -> bool {
+    path.starts_with("/api/v1/agent/")
+}
+
 /// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
 /// answer in JSON.
 fn wants_html(head: &Head) -> bool {
@@ -108,7 +119,10 @@ pub fn error(head: &Head, error: &Error) -> Response {
         mig::failure(head, status, &id, &message)
     } else {
         let request_id = kind.is_our_fault().then_some(id.as_str());
-        json(status, &Message { message: &message, request_id })
+        match is_for_agents(head.path()) {
+            true => json(status, &AgentMessage { error: &message }),
+            false => json(status, &Message { message: &message, request_id }),
+        }
     };
     if kind == Kind::Busy { response.with_unique_header("Retry-After", RETRY_AFTER_SECS) } else { response }
 }

@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    action_forms, aggregates_api, collector, crash_forms, custom_api, health, mig, pages, records_api, stream,
+    action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_forms, health, mig,
+    pages, records_api, stream,
 };
 use crate::views::{self, View, links};
 use rouille::Response;
@@ -68,6 +69,11 @@ const fn mig(method: &'static str, path: &'static str, help: &'static str, handl
     Route { method, path, body, any_host: true, help, handle }
 }
 
+/// A route of agents, which call the server by whatever name they were given.
+const fn agents(path: &'static str, bytes_max: usize, help: &'static str, handle: Handle) -> Route {
+    Route { method: "POST", path, body: Body::Bytes(bytes_max), any_host: true, help, handle }
+}
+
 /// Every route beside the pages.
 pub const ROUTES: &[Route] = &[
     // The collector.
@@ -117,7 +123,21 @@ pub const ROUTES: &[Route] = &[
     mig("POST", "/api/v1/manifest/new", "501", mig::no_manifests),
     mig("POST", "/api/v1/manifest/agent", "501", mig::loader_only),
     mig("POST", "/api/v1/manifest/fetch", "501", mig::loader_only),
+    // Agents.
+    agents(
+        "/api/v1/agent/commands",
+        agent_api::FETCH_BYTES_MAX,
+        "Gives an agent with a bound key its commands; waits for them up to a minute",
+        agent_api::give_commands,
+    ),
+    agents(
+        "/api/v1/agent/results",
+        agent_api::RESULTS_BYTES_MAX,
+        "Takes an agent's results of a command",
+        agent_api::take_results,
+    ),
     // What belongs to pages.
+    get("/actions/{id}/results", "The results of an action as JSON or CSV", agent_api::export_results),
     get("/", "Redirects to the records", pages::home),
     get("/records/stream", "New records as server-sent events", stream::open),
     get("/records/export/{name}", "The filtered records as CSV", records_api::export),
@@ -134,6 +154,7 @@ pub const ROUTES: &[Route] = &[
     form("/crashes/guilty_details/{id}/comment", "Notes something about a guilty", crash_forms::comment),
     form("/crashes/guilty_details/{id}/hide", "Hides a guilty or shows it again", crash_forms::hide),
     form("/crashes/blacklist", "Changes the functions that are never guilty", crash_forms::change_blacklist),
+    form("/fleet/agents/{id}/unbind", "Lets the next key of an agent's endpoint bind", fleet_forms::unbind),
     get("/assets/{name}", "Style sheet, script and icon", pages::asset),
     // Health.
     get("/healthz", "200 while the process is alive", health::alive),

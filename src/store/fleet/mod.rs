@@ -9,8 +9,10 @@ mod commands;
 mod enrolment;
 mod heartbeats;
 mod investigators;
+mod load;
 mod search;
 mod statistics;
+mod sweep;
 mod targets;
 mod tokens;
 
@@ -22,9 +24,14 @@ pub use commands::{
     ActionMove, ActionState, Addressee, Answered, CommandOwner, CommandQuery, CommandRow, CommandState,
     DueAction, Fetchable, Lease, NewAnswer,
 };
-pub use enrolment::EndpointRow;
+pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownKey, is_same};
+pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
+pub use load::{
+    AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
+};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
+pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};
 pub use targets::{AgentPage, Moment, TargetAgent};
 pub use tokens::TokenOutcome;

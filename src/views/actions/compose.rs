@@ -4,7 +4,7 @@
 use super::require_local;
 use crate::error::Result;
 use crate::ops::App;
-use crate::ops::fleet::compose::{self, Checked, Draft, Ready};
+use crate::ops::fleet::compose::{self, Checked, Ready};
 use crate::store::fleet::AclModule;
 use crate::views::parts::{Tone, error_id, field, heading, input, notice};
 use crate::views::record::payload_text;

@@ -6,6 +6,7 @@ use super::{action_url, export_url, progress, require_local};
 use crate::error::{Error, Result};
 use crate::model::action::{Action, Operation};
 use crate::model::command::ActionStatus;
+use crate::model::time::{DAY_SECS, rfc3339, utc_text};
 use crate::ops::App;
 use crate::store::fleet::{ActionRow, Signer};
 use crate::views::parts::{Tone, definition, heading, notice, time_exact};
@@ -133,7 +134,7 @@ fn standing(data: &Data) -> Markup {
             @match row.status {
                 ActionStatus::Pending => p { "It was accepted and is looked at now." },
                 ActionStatus::Scheduled => p {
-                    "It waits for its time: " (time_exact(row.valid_from, data.now)) "."
+                    "It waits for its time: " (when(row.valid_from, data.now)) "."
                 },
                 ActionStatus::Preparing => p { "Its target is evaluated and its commands are made." },
                 _ => {},
@@ -182,6 +183,17 @@ fn about_panel(data: &Data) -> Markup {
     }
 }
 
+/// An exact time that may be to come.
+fn when(at: i64, now: i64) -> Markup {
+    let ahead = match at - now {
+        secs if secs <= 60 => return time_exact(at, now),
+        secs if secs < 3_600 => format!("in {} min", secs / 60),
+        secs if secs < 2 * DAY_SECS => format!("in {} h", secs / 3_600),
+        secs => format!("in {} d", secs / DAY_SECS),
+    };
+    html! { time datetime=(rfc3339(at)) { (utc_text(at)) } span.muted { " · " (ahead) } }
+}
+
 fn times(data: &Data) -> Markup {
     let row = &data.row;
     let known = |at: Option<i64>, otherwise: &str| {
@@ -194,8 +206,8 @@ fn times(data: &Data) -> Markup {
             h2 { "Times" }
             dl {
                 (definition("Submitted", time_exact(row.created_at, data.now)))
-                (definition("Valid from", time_exact(row.valid_from, data.now)))
-                (definition("Expires", time_exact(row.expire_after, data.now)))
+                (definition("Valid from", when(row.valid_from, data.now)))
+                (definition("Expires", when(row.expire_after, data.now)))
                 (definition("Started", known(row.started_at, "not yet")))
                 (definition("Last answer", known(row.updated_at, "none yet")))
                 (definition("Finished", known(row.finished_at, "not yet")))
@@ -298,6 +310,16 @@ fn cancel(data: &Data) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_to_come_says_how_far_it_is() {
+        for (at, expected) in
+            [(1_000, "just now"), (1_600, "in 10 min"), (8_200, "in 2 h"), (865_000, "in 10 d")]
+        {
+            let shown = when(at, 1_000).into_string();
+            assert!(shown.contains(expected), "{shown}");
+        }
+    }
 
     #[test]
     fn a_fingerprint_is_cut_into_fours() {

@@ -208,7 +208,7 @@ fn files(labels: &Map<String, Value>, items_max: usize, url: &str) -> Markup {
         @for (label, n_paths, paths) in &lists {
             div.label {
                 h3 { bdi { (text::start(label, 100)) } span.muted { " · " (text::counted(count(*n_paths), "path", "paths")) } }
-                ul.paths { @for file in paths { (file_item(file)) } }
+                ul.paths { @for file in paths { (file_item(file, url.is_empty())) } }
             }
         }
         @if n_hidden > 0 {
@@ -224,7 +224,8 @@ fn path(file: &Value) -> &str {
     file.get("file").and_then(Value::as_str).unwrap_or("")
 }
 
-fn file_item(file: &Value) -> Markup {
+/// One path; `is_whole` with its digest.
+fn file_item(file: &Value, is_whole: bool) -> Markup {
     let info = |name: &str| file.get("fileinfo").and_then(|info| info.get(name));
     let text_of = |name: &str| info(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     html! {
@@ -236,7 +237,7 @@ fn file_item(file: &Value) -> Markup {
                     @if let Some(said) = text_of(name) { " · " bdi { (text::start(said, 60)) } }
                 }
             }
-            @if let Some(digest) = text_of("sha256") {
+            @if let Some(digest) = text_of("sha256").filter(|_| is_whole) {
                 code.digest { "sha256 " bdi { (text::start(digest, 70)) } }
             }
         }

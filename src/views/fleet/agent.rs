@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 use crate::model::filter::{MACHINE_ID_CHARS_MAX, RecordFilter, count};
 use crate::model::record::Record;
 use crate::ops::App;
-use crate::store::fleet::{AgentCommand, AgentRow};
+use crate::store::fleet::{AgentCommand, AgentRow, EndpointRow};
 use crate::store::{PayloadPart, RecordQuery};
 use crate::views::actions::action_url;
-use crate::views::parts::{definition, heading, severity, time_ago, time_exact};
+use crate::views::parts::{Tone, definition, heading, notice, severity, time_ago, time_exact};
 use crate::views::{Asked, Page, View, Viewer, links, records, status, text};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -54,6 +54,10 @@ pub struct Data {
     pub commands: Vec<AgentCommand>,
     /// Where older commands begin; none where there are none.
     pub next_below_command: Option<i64>,
+    /// Its endpoint and the key of that.
+    pub endpoint: EndpointRow,
+    /// True right after it was unbound.
+    pub is_unbound_now: bool,
     /// Who looks, for the form that unbinds.
     pub viewer: Viewer,
 }
@@ -69,6 +73,9 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
     let now = app.clock.now();
     let agent = app.store.agent(id, app.config.fleet.liveness().at(now))?;
     let agent = agent.ok_or_else(|| Error::not_found(format!("There is no agent {id}")))?;
+    let endpoint = app.store.endpoint_by_queueloc(&agent.queueloc)?;
+    let endpoint =
+        endpoint.ok_or_else(|| Error::internal(format!("The endpoint of agent {id} is missing")))?;
     let changes = changes(&agent, &app.store.agent_history(id)?);
     let below_id = asked.query.filled(FROM_COMMAND).map(|value| count(FROM_COMMAND, value)).transpose()?;
     let mut commands = app.store.commands_of_agent(id, below_id, COMMANDS_MAX + 1)?;
@@ -83,6 +90,8 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         changes,
         machine_id,
         commands,
+        endpoint,
+        is_unbound_now: asked.query.filled("done") == Some("unbound"),
         viewer: asked.viewer.clone(),
     })
 }
@@ -111,10 +120,12 @@ pub fn render(data: &Data) -> Page {
         html! { (status::agent(agent.status)) " " strong { bdi { (text::start(&agent.name, 200)) } } };
     let markup = html! {
         (heading(&title, about, html! { a.button href=(super::AGENTS.path) { "All agents" } }))
+        @if data.is_unbound_now && data.endpoint.may_bind {
+            (notice(Tone::Info, "Its key is forgotten; the next one that it shows is bound."))
+        }
         div.facts {
             (process(data))
             (host(agent))
-            (network(agent))
             (tags(agent))
         }
         (machine(data))
@@ -139,7 +150,7 @@ fn process(data: &Data) -> Markup {
                 (definition("Queueloc", html! { code { bdi { (text::start(&agent.queueloc, 2_048)) } } }))
                 (definition("Version", given(&agent.version)))
                 (definition("Process", html! { (agent.pid) " · " (text::start(&agent.mode, 40)) }))
-                (definition("Key", key(agent.is_bound)))
+                (definition("Key", key_line(data)))
                 (definition("First beat", time_exact(agent.started_at, data.now)))
                 (definition("Last beat", time_exact(agent.heartbeat_at, data.now)))
                 @if let Some(at) = agent.refreshed_at {
@@ -162,26 +173,15 @@ fn host(agent: &AgentRow) -> Markup {
                 (definition("Architecture", given(&environment.arch)))
                 (definition("Init", given(&environment.init)))
                 (definition("Modules", list(environment.modules.as_deref().unwrap_or_default())))
-                @let aws = &environment.aws;
-                @for (term, value) in [("AWS instance", &aws.instanceid), ("AWS type", &aws.instancetype), ("AWS image", &aws.amiid), ("AWS address", &aws.localipv4)] {
-                    @if !value.is_empty() { (definition(term, given(value))) }
-                }
-            }
-        }
-    }
-}
-
-fn network(agent: &AgentRow) -> Markup {
-    let environment = &agent.environment;
-    html! {
-        section.panel {
-            h2 { "Network" }
-            dl {
-                (definition("Public", given(&environment.publicip)))
+                (definition("Public address", given(&environment.publicip)))
                 (definition("Addresses", list(environment.addresses.as_deref().unwrap_or_default())))
                 (definition("Proxy", html! {
                     @if environment.isproxied { (given(&environment.proxy)) } @else { span.muted { "none" } }
                 }))
+                @let aws = &environment.aws;
+                @for (term, value) in [("AWS instance", &aws.instanceid), ("AWS type", &aws.instancetype), ("AWS image", &aws.amiid), ("AWS address", &aws.localipv4)] {
+                    @if !value.is_empty() { (definition(term, given(value))) }
+                }
             }
         }
     }
@@ -335,21 +335,38 @@ fn history(data: &Data) -> Markup {
     }
 }
 
-/// The form that takes the endpoint's key from it, behind a second look.
-fn unbind(data: &Data) -> Markup {
+/// Whether its endpoint has a key, and whether one may come.
+fn key_line(data: &Data) -> Markup {
     html! {
-        @if data.agent.is_bound {
+        (key(data.agent.is_bound))
+        @if let Some(at) = data.endpoint.bound_at {
+            span.muted { " since " } (time_exact(at, data.now))
+        } @else if data.endpoint.may_bind {
+            span.muted { " · the next key that it shows is bound" }
+        }
+    }
+}
+
+/// The form that lets the next key of its endpoint bind, behind a second look.
+fn unbind(data: &Data) -> Markup {
+    let is_bound = data.agent.is_bound;
+    html! {
+        @if is_bound || !data.endpoint.may_bind {
             section.panel {
                 details.drop.alone {
-                    summary { "Unbind its key" }
+                    summary { @if is_bound { "Unbind its key" } @else { "Let its next key bind" } }
                     form method="post" action={ (agent_url(data.agent.id)) "/unbind" } {
                         input type="hidden" name="csrf_token" value=(data.viewer.csrf_token);
                         p {
-                            "For a machine that was installed anew: the key it has is forgotten, and the next key "
-                            "that an agent of this queueloc shows is bound instead, whoever sends it. "
-                            "Until then the agent gets no commands."
+                            @if is_bound {
+                                "For a machine that was installed anew: the key it has is forgotten. "
+                            } @else {
+                                "This endpoint was known before it showed a key, so none is bound by itself. "
+                            }
+                            "The next key that an agent of this queueloc shows is then bound, whoever sends it; "
+                            "until that happens it gets no commands."
                         }
-                        button.danger type="submit" { "Unbind" }
+                        button.danger type="submit" { @if is_bound { "Unbind" } @else { "Let it bind" } }
                     }
                 }
             }

@@ -112,7 +112,7 @@ fn form(data: &Data) -> Markup {
                 (field("status", "Status", error("status"), select("status", value("status"), &statuses(), error("status"))))
                 (text_field("os", "OS"))
                 (text_field("version", "Version"))
-                (text_field("tag", "Tag (NAME or NAME=VALUE)"))
+                (field("tag", "Tag", error("tag"), tag_control(value("tag"), error("tag"))))
                 (text_field("queueloc", "Queueloc"))
                 (field("target", "Target", error("target"), target_control(value("target"), error("target"))))
                 button.primary type="submit" { "Search" }
@@ -122,11 +122,19 @@ fn form(data: &Data) -> Markup {
     }
 }
 
+fn tag_control(value: &str, error: Option<&str>) -> Markup {
+    html! {
+        input #tag name="tag" type="text" value=(value) placeholder="NAME or NAME=VALUE" autocomplete="off"
+            spellcheck="false" aria-invalid=[error.map(|_| "true")]
+            aria-describedby=[error.map(|_| error_id("tag"))];
+    }
+}
+
 /// A target may be long.
 fn target_control(value: &str, error: Option<&str>) -> Markup {
     html! {
         textarea #target name="target" rows="1" spellcheck="false" autocomplete="off"
-            placeholder="environment->>'os' = 'linux' AND tags->>'site' = 'north'"
+            placeholder="tags->>'site' = 'north' AND pid > 1"
             aria-invalid=[error.map(|_| "true")] aria-describedby=[error.map(|_| error_id("target"))] {
             "\n" (value)
         }
