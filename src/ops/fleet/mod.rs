@@ -17,9 +17,3 @@ pub mod signatures;
 pub mod spooling;
 pub mod statistics;
 pub mod submit;
-
-// Until the scheduler has it.
-impl dispatch::Dispatch {
-    /// Asks for a comparison of spool and database.
-    pub fn ask_for_comparison(&self) {}
-}
