@@ -37,11 +37,13 @@ const QUESTIONS: &[&str] = &[
 ];
 
 /// Asks everything in turn and prints a table; false where an answer is not 200.
-pub fn run(process: &Process, api_key: &str, requests: usize) -> bool {
+pub fn run(process: &Process, api_key: &str, agents: usize, requests: usize) -> bool {
     let mut client = Client::new(process.address);
     println!("\n| question | p50 | p95 | max | KB | |\n|---|---:|---:|---:|---:|---|");
     let mut is_whole = true;
-    for question in QUESTIONS {
+    // A page that a small fleet does not have would be a 404.
+    let far = |question: &&&str| agents >= 20_000 || !question.contains("offset=");
+    for question in QUESTIONS.iter().filter(far) {
         let request = request(process, question, api_key);
         let mut times = Vec::new();
         let (mut bytes, mut failure) = (0, String::new());
