@@ -58,6 +58,7 @@ pub const VIEWS: &[&View] = &[
     &fleet::AGENT,
     &actions::VIEW,
     &actions::ACTION,
+    &actions::NEW,
     &actions::COMMAND,
     &custom::VIEW,
 ];

@@ -52,6 +52,13 @@ pub fn bearer_key(head_authorization: Option<&str>) -> Result<Option<&str>> {
     )))
 }
 
+/// The digest of the key that a request shows. Unauthorized where it shows none.
+pub fn required_key(head_authorization: Option<&str>) -> Result<[u8; 32]> {
+    let key = bearer_key(head_authorization)?;
+    let key = key.ok_or_else(|| unauthorized("This needs the agent's key: Authorization: Bearer KEY"))?;
+    Ok(key_digest(key))
+}
+
 /// The endpoint whose key a request shows. Unauthorized where it shows none or another, and where the endpoint has
 /// none: only agents with a bound key fetch commands.
 pub fn authenticated_endpoint(
@@ -59,9 +66,7 @@ pub fn authenticated_endpoint(
     head_authorization: Option<&str>,
     queueloc: &str,
 ) -> Result<EndpointRow> {
-    let key = bearer_key(head_authorization)?;
-    let key = key.ok_or_else(|| unauthorized("This needs the agent's key: Authorization: Bearer KEY"))?;
-    let shown = key_digest(key);
+    let shown = required_key(head_authorization)?;
     let endpoint = app.store.endpoint_by_queueloc(queueloc)?;
     match endpoint {
         Some(endpoint) if endpoint.key_digest.is_some_and(|digest| is_same(&digest, &shown)) => Ok(endpoint),
