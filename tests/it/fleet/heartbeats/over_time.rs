@@ -9,7 +9,7 @@ use muster::model::time::{DAY_SECS, rfc3339};
 use muster::ops::App;
 use muster::ops::fleet::heartbeat::{Beat, take};
 use muster::ops::fleet::statistics;
-use muster::store::fleet::{AgentRow, FleetSample};
+use muster::store::fleet::AgentRow;
 use muster::store::{Missing, Store, StoreOptions, database_path};
 use muster::target::TARGET_BYTES_MAX;
 use rusqlite::Connection;
@@ -192,17 +192,14 @@ fn numbers_are_taken_and_thinned_out() {
     assert_eq!(statistics::now(&bench.app).unwrap(), Default::default());
     // Three days by the minute, then thinned.
     let from = NOW - NOW.rem_euclid(3_600) + 10 * DAY_SECS;
-    for minute in 0..3 * 24 * 60 {
-        let sample =
-            FleetSample { taken_at: from + minute * 60, online_agents: minute, ..Default::default() };
-        bench
-            .database()
-            .execute(
-                "INSERT INTO agent_statistics VALUES (?1, ?2, 0, 0, 0, 0, 0, 0, 0)",
-                [sample.taken_at, sample.online_agents],
-            )
-            .unwrap();
-    }
+    bench
+        .database()
+        .execute(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < 3 * 24 * 60)
+             INSERT INTO agent_statistics SELECT ?1 + i * 60, i, 0, 0, 0, 0, 0, 0, 0 FROM n",
+            [from],
+        )
+        .unwrap();
     bench.at(from + 3 * DAY_SECS + 30);
     statistics::take(&bench.app).unwrap();
     statistics::thin(&bench.app).unwrap();
