@@ -17,6 +17,7 @@ pub mod crashes;
 pub mod custom;
 pub mod error_page;
 pub mod fleet;
+pub mod investigators;
 pub mod layout;
 pub mod links;
 pub mod mce;
@@ -59,6 +60,8 @@ pub const VIEWS: &[&View] = &[
     &actions::VIEW,
     &actions::ACTION,
     &actions::COMMAND,
+    &investigators::VIEW,
+    &investigators::ONE,
     &custom::VIEW,
 ];
 
