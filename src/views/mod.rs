@@ -59,6 +59,7 @@ pub const VIEWS: &[&View] = &[
     &fleet::AGENT,
     &actions::VIEW,
     &actions::ACTION,
+    &actions::NEW,
     &actions::COMMAND,
     &investigators::VIEW,
     &investigators::ONE,

@@ -7,6 +7,7 @@ pub mod agents;
 pub mod authenticate;
 pub mod cancel;
 pub mod commands;
+pub mod compose;
 pub mod dispatch;
 pub mod enrolment;
 pub mod heartbeat;
