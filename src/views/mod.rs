@@ -17,6 +17,7 @@ pub mod crashes;
 pub mod custom;
 pub mod error_page;
 pub mod fleet;
+pub mod investigators;
 pub mod layout;
 pub mod links;
 pub mod mce;
@@ -60,6 +61,8 @@ pub const VIEWS: &[&View] = &[
     &actions::ACTION,
     &actions::NEW,
     &actions::COMMAND,
+    &investigators::VIEW,
+    &investigators::ONE,
     &custom::VIEW,
 ];
 
