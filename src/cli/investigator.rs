@@ -160,11 +160,11 @@ macro_rules! about_one {
     ($command:ident, $word:tt, $description:tt) => {
         #[derive(FromArgs)]
         #[argh(
-                                                            subcommand,
-                                                            name = $word,
-                                                            description = $description,
-                                                            help_triggers("-h", "--help", "help")
-                                                        )]
+                                                                    subcommand,
+                                                                    name = $word,
+                                                                    description = $description,
+                                                                    help_triggers("-h", "--help", "help")
+                                                                )]
         struct $command {
             #[argh(positional, arg_name = "who", description = "id, fingerprint or whole name")]
             who: String,

@@ -8,6 +8,7 @@
 //! inline script or style; every page works without JavaScript. Nothing here knows HTTP: `http` finds the view,
 //! hands over an [`Asked`], and sends what [`document`] makes of the [`Page`].
 
+pub mod acl;
 pub mod actions;
 pub mod assets;
 pub mod backtrace;
@@ -59,6 +60,7 @@ pub const VIEWS: &[&View] = &[
     &actions::VIEW,
     &actions::ACTION,
     &actions::NEW,
+    &acl::VIEW,
     &actions::COMMAND,
     &custom::VIEW,
 ];
