@@ -29,4 +29,5 @@ mod stream;
 mod web;
 pub mod wire;
 
+pub use fleet_api::{double_csv, offline_csv};
 pub use web::Web;

@@ -5,9 +5,10 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_forms,
-    health, mig, pages, records_api, stream,
+    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
+    fleet_forms, health, mig, pages, records_api, stream,
 };
+use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
 use crate::views::{self, View, links};
 use rouille::Response;
 use std::borrow::Cow;
@@ -95,6 +96,22 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
+    // The fleet. What is asked about agents is answered to this host only.
+    get("/api/fleet/statistics", "The fleet's numbers now and before; local", fleet_api::statistics),
+    get(
+        "/api/fleet/offline",
+        "Names that were heard of and are silent, as JSON or CSV; local",
+        fleet_api::offline,
+    ),
+    get("/api/fleet/double", "Endpoints with several agents, as JSON or CSV; local", fleet_api::double),
+    Route {
+        method: "POST",
+        path: "/api/v1/heartbeat",
+        body: Body::Bytes(HEARTBEAT_BYTES_MAX),
+        any_host: true,
+        help: "Takes an agent's heartbeat; 200 once it is durable",
+        handle: fleet_api::heartbeat,
+    },
     // The API of MIG's clients. Paths may end with a slash and have double ones.
     mig("GET", "/api/v1/heartbeat", "A sign of life", mig::alive),
     mig("GET", "/api/v1/ip", "The address that asks, as text", mig::ip),

@@ -27,26 +27,36 @@ pub fn key_digest(key: &str) -> [u8; 32] {
 
 /// What a field `Authorization: Bearer KEY` shows.
 pub fn shown_key(head_authorization: Option<&str>) -> ShownKey {
-    let Some(field) = head_authorization else { return ShownKey::None };
+    match bearer_key(head_authorization) {
+        Ok(None) => ShownKey::None,
+        Ok(Some(key)) => ShownKey::Key(key_digest(key)),
+        Err(_) => ShownKey::Malformed,
+    }
+}
+
+/// The key of a field `Authorization: Bearer KEY`; none where there is no such field. Unauthorized where it is of
+/// another form.
+pub fn bearer_key(head_authorization: Option<&str>) -> Result<Option<&str>> {
+    let Some(field) = head_authorization else { return Ok(None) };
     let key = match field.trim().split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
         _ => "",
     };
     let is_key = (KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len())
         && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_key { ShownKey::Key(key_digest(key)) } else { ShownKey::Malformed }
+    if is_key {
+        return Ok(Some(key));
+    }
+    Err(unauthorized(format!(
+        "The field Authorization must be Bearer and a key of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} visible characters"
+    )))
 }
 
 /// The digest of the key that a request shows. Unauthorized where it shows none.
 pub fn required_key(head_authorization: Option<&str>) -> Result<[u8; 32]> {
-    match shown_key(head_authorization) {
-        ShownKey::Key(digest) => Ok(digest),
-        ShownKey::None => Err(unauthorized("This needs the agent's key: Authorization: Bearer KEY")),
-        ShownKey::Malformed => Err(unauthorized(format!(
-            "The field Authorization must be Bearer and a key of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} visible \
-             characters"
-        ))),
-    }
+    let key = bearer_key(head_authorization)?;
+    let key = key.ok_or_else(|| unauthorized("This needs the agent's key: Authorization: Bearer KEY"))?;
+    Ok(key_digest(key))
 }
 
 /// The endpoint whose key a request shows. Unauthorized where it shows none or another, and where the endpoint has
