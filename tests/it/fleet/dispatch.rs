@@ -165,7 +165,8 @@ impl Fleet {
 
     /// The counters of an action: prepared, sent, success, failed, timeout, cancelled, expired.
     fn counters(&self, action_id: i64) -> [i64; 7] {
-        let sql = "SELECT prepared, sent, success, failed, timeout, cancelled, expired FROM actions WHERE id = ?1";
+        let sql =
+            "SELECT prepared, sent, success, failed, timeout, cancelled, expired FROM actions WHERE id = ?1";
         self.database()
             .query_row(sql, [action_id], |row| {
                 let mut counters = [0; 7];
@@ -203,7 +204,8 @@ impl Fleet {
             .env_remove("STATE_DIRECTORY")
             .output()
             .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let text =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         (output.status.code().unwrap(), text)
     }
 
@@ -253,7 +255,8 @@ fn plant_investigator(database: &rusqlite::Connection) {
 }
 
 fn plant_agents(database: &rusqlite::Connection, n_agents: usize) {
-    let environment = r#"{"init":"systemd","ident":"Debian 12","os":"linux","arch":"amd64","isproxied":false,"aws":{}}"#;
+    let environment =
+        r#"{"init":"systemd","ident":"Debian 12","os":"linux","arch":"amd64","isproxied":false,"aws":{}}"#;
     let execute = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
         database.prepare_cached(sql).unwrap().execute(values).unwrap();
         database.last_insert_rowid()
@@ -270,7 +273,8 @@ fn plant_agents(database: &rusqlite::Connection, n_agents: usize) {
         let sql = "INSERT INTO agents (endpoint_id, pid, mode, publicip, addresses)
             VALUES (?1, 4000, 'daemon', '192.0.2.1', '[]')";
         let agent = execute(sql, &[&endpoint]);
-        let sql = "INSERT INTO agent_states (endpoint_id, agent_id, heartbeat_at, started_at, name_id, version_id,
+        let sql =
+            "INSERT INTO agent_states (endpoint_id, agent_id, heartbeat_at, started_at, name_id, version_id,
             environment_id, tags_id) VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7)";
         execute(sql, &[&endpoint, &agent, &now(), &name, &version, &environment, &tags]);
     }
@@ -333,7 +337,8 @@ impl SimulatedAgent {
 
     fn answer(&mut self, id: i64, status: &str, results: Value) -> Answer {
         let key = key(self.n);
-        let body = json!({"id": id, "status": status, "results": results, "finishtime": "2026-01-01T00:00:00Z"});
+        let body =
+            json!({"id": id, "status": status, "results": results, "finishtime": "2026-01-01T00:00:00Z"});
         self.post("/api/v1/agent/results", &key, &body).unwrap()
     }
 

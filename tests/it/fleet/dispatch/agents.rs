@@ -44,7 +44,8 @@ fn hostile_answers_change_nothing() {
     let mut agent = fleet.agent(1);
     let command_id = agent.fetch_ids()[0];
     let path = "/api/v1/agent/results";
-    let answer = |status: &str, results: Value| json!({"id": command_id, "status": status, "results": results});
+    let answer =
+        |status: &str, results: Value| json!({"id": command_id, "status": status, "results": results});
     let deep: Value = serde_json::from_str(&format!("{}{}", "[".repeat(100), "]".repeat(100))).unwrap();
     let mut result = found();
     result["elements"] = deep;
@@ -80,7 +81,13 @@ fn hostile_answers_change_nothing() {
     );
     let stored = agent.connection.request("POST", path, &fields, raw.as_bytes()).unwrap();
     assert_eq!(stored.status, 200, "{}", stored.text());
-    let file = fleet.file(&fleet.files("command/done")[0].replace("", "").split('\n').map(|f| format!("command/done/{f}")).collect::<String>());
+    let file = fleet.file(
+        &fleet.files("command/done")[0]
+            .replace("", "")
+            .split('\n')
+            .map(|f| format!("command/done/{f}"))
+            .collect::<String>(),
+    );
     assert_eq!(file["results"][0]["elements"]["x"], "a\u{0}b\u{fffd}");
     assert_eq!(fleet.number(&format!("SELECT found FROM commands WHERE id = {command_id}")), 2);
     fleet.assert_spool_clean();

@@ -5,8 +5,8 @@
 use super::{Fleet, action, action_at, wait_for};
 use crate::hostile::random::Random;
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const ROUNDS: usize = 10;
@@ -108,7 +108,8 @@ fn a_difference_is_told_and_mended() {
     let spool = fleet.spool();
     let ready = fleet.files("command/ready");
     std::fs::remove_file(spool.join("command/ready").join(&ready[0])).unwrap();
-    std::fs::copy(spool.join("command/ready").join(&ready[1]), spool.join("command/done").join(&ready[1])).unwrap();
+    std::fs::copy(spool.join("command/ready").join(&ready[1]), spool.join("command/done").join(&ready[1]))
+        .unwrap();
     std::fs::write(spool.join(format!("action/done/{id}.json")), "{}").unwrap();
     std::fs::write(spool.join("command/inflight/7-999.json"), "{}").unwrap();
     std::fs::write(spool.join(format!("action/new/{later}.json")), "").unwrap();

@@ -41,7 +41,10 @@ fn thousands_of_commands_are_made_fetched_answered_and_stored() {
     });
     let answered = begun.elapsed();
     fleet.wait_for_status(id, "completed");
-    eprintln!("{n} commands: prepared after {prepared:?}, answered after {answered:?}, over after {:?}", begun.elapsed());
+    eprintln!(
+        "{n} commands: prepared after {prepared:?}, answered after {answered:?}, over after {:?}",
+        begun.elapsed()
+    );
     assert_eq!(fleet.counters(id), [0, 0, n as i64, 0, 0, 0, 0]);
     wait_for("files", || fleet.files("command/done").len() == n);
     fleet.assert_counters_true();
