@@ -7,6 +7,7 @@ use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
@@ -67,6 +68,8 @@ pub enum Command {
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
+    /// Adds, lists and changes investigators.
+    Investigator(InvestigatorCommand),
 }
 
 /// Reads the command line.

@@ -27,6 +27,12 @@ pub struct DemoCommand {
     records: Option<u64>,
     #[argh(option, arg_name = "n", description = "how many machines send them (default 3000)")]
     machines: Option<usize>,
+    #[argh(
+        option,
+        arg_name = "n",
+        description = "how many agents, 0 for none (default one for 500 records)"
+    )]
+    agents: Option<usize>,
     #[argh(option, arg_name = "n", description = "over how many weeks, up to now (default 6)")]
     weeks: Option<u32>,
     #[argh(option, arg_name = "n", description = "the same seed gives the same fleet (default 1)")]
@@ -56,6 +62,7 @@ impl DemoCommand {
         let options = DemoOptions {
             records: self.records.unwrap_or(defaults.records),
             machines: self.machines.unwrap_or(defaults.machines),
+            agents: self.agents,
             weeks: self.weeks.unwrap_or(defaults.weeks),
             seed: self.seed.unwrap_or(defaults.seed),
             into_existing: self.into_existing,
@@ -68,11 +75,12 @@ impl DemoCommand {
         bar.clear();
         let summary = outcome?;
         print(&format!(
-            "Stored {} records of {} machines, received from {} to {}, in {}\n",
+            "Stored {} records of {} machines, received from {} to {}, and {} agents, in {}\n",
             summary.records,
             summary.machines,
             time::rfc3339(summary.first_received_at),
             time::rfc3339(summary.last_received_at),
+            summary.agents,
             config.data_dir.display()
         ))
     }

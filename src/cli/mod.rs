@@ -63,6 +63,7 @@ fn run(command: Command) -> Result<()> {
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
+        Command::Investigator(command) => command.run(),
     }
 }
 

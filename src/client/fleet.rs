@@ -14,6 +14,8 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Most bytes of an answer with commands: each may have an action of 4 MiB.
 const COMMANDS_BYTES_MAX: u64 = 32 << 20;
+/// Most values in them: each takes a hundred bytes of memory, however short it is.
+const COMMANDS_VALUES_MAX: usize = 1_000_000;
 /// Most bytes of any other answer.
 const SHORT_BYTES_MAX: u64 = 64 << 10;
 /// A long poll may take so much longer than it was asked to wait.
@@ -82,6 +84,11 @@ impl FleetClient {
         let most = wait + POLL_MARGIN;
         let path = "/api/v1/agent/commands";
         let text = self.post(path, &body.to_string(), most, COMMANDS_BYTES_MAX)?;
+        // Those within texts are counted too, which errs on the safe side.
+        if text.bytes().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() > COMMANDS_VALUES_MAX {
+            let message = format!("The server sent commands of more than {COMMANDS_VALUES_MAX} values");
+            return Err(Error::new(Kind::TooLarge, message));
+        }
         read_fetched(&text).ok_or_else(|| self.not_understood(path))
     }
 

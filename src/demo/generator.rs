@@ -117,6 +117,11 @@ impl Generator {
         })
     }
 
+    /// The machines, as they send.
+    pub fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
     fn next_received_at(&mut self) -> Option<i64> {
         if self.fleet.machines.is_empty() {
             return None;

@@ -9,8 +9,11 @@
 //! | `fleet`, `hardware`, `systems` | who sends |
 //! | `schedule`, `story` | when, and what happened |
 //! | `kinds` | which records, how often |
+//! | `agents`, `actions` | agents on the machines, and what investigators had them do |
 //! | `crashes`, `kernel`, `machine_checks`, `messages` | their payloads |
 
+mod actions;
+mod agents;
 mod crashes;
 mod fleet;
 mod generator;
@@ -33,6 +36,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::record::NewRecord;
 use crate::model::time::DAY_SECS;
 use crate::store::bulk::BulkLoad;
+use crate::store::fleet::FleetLoad;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use rustix::fs::statvfs;
 use std::fs::{self, File};
@@ -47,6 +51,11 @@ const BATCHES_WAITING_MAX: usize = 8;
 /// Most machines and weeks: beyond it no question is answered better.
 const MACHINES_MAX: usize = 1_000_000;
 const WEEKS_MAX: u32 = 520;
+/// Most agents.
+const AGENTS_MAX: usize = 1_000_000;
+/// Records for each agent where no number of agents is given, and how many agents there are then.
+const RECORDS_PER_AGENT: u64 = 500;
+const AGENTS_BY_DEFAULT: std::ops::RangeInclusive<u64> = 20..=1_000;
 
 /// What the demo is to be.
 #[derive(Clone, Debug)]
@@ -57,6 +66,8 @@ pub struct DemoOptions {
     pub records: u64,
     /// How many machines send them, at least 1.
     pub machines: usize,
+    /// How many agents the fleet has; none has as many as go with the records. 0 makes none, and no investigators.
+    pub agents: Option<usize>,
     /// How many weeks they tell of, at least 1; the last one ends now.
     pub weeks: u32,
     /// The same seed gives the same fleet.
@@ -76,6 +87,7 @@ impl DemoOptions {
             data_dir,
             records: 200_000,
             machines: 3_000,
+            agents: None,
             weeks: 6,
             seed: 1,
             into_existing: false,
@@ -89,6 +101,12 @@ impl DemoOptions {
         Span { start: end - i64::from(self.weeks) * 7 * DAY_SECS, end }
     }
 
+    fn agents(&self) -> usize {
+        let by_records = self.records / RECORDS_PER_AGENT;
+        let by_default = by_records.clamp(*AGENTS_BY_DEFAULT.start(), *AGENTS_BY_DEFAULT.end());
+        self.agents.unwrap_or(by_default as usize)
+    }
+
     fn check(&self) -> Result<()> {
         if self.records == 0 {
             return Err(Error::usage("A demo needs at least 1 record"));
@@ -97,6 +115,12 @@ impl DemoOptions {
             return Err(Error::usage(format!(
                 "A demo needs 1 to {MACHINES_MAX} machines, not {}",
                 self.machines
+            )));
+        }
+        if self.agents() > AGENTS_MAX {
+            return Err(Error::usage(format!(
+                "A demo has at most {AGENTS_MAX} agents, not {}",
+                self.agents()
             )));
         }
         if self.weeks == 0 || self.weeks > WEEKS_MAX {
@@ -124,6 +148,8 @@ pub struct Summary {
     pub records: u64,
     /// Of how many machines.
     pub machines: usize,
+    /// Agents made and stored.
+    pub agents: usize,
     /// Reception time of the first record.
     pub first_received_at: i64,
     /// Reception time of the last record.
@@ -154,12 +180,36 @@ pub fn run(options: &DemoOptions, progress: &mut dyn FnMut(Progress)) -> Result<
         return Err(Error::busy("Another process fills the database; try again when it is done"));
     }
     let generator = generator(options, existing.unsigned_abs())?;
+    // The agents first: once there are records, a further run is refused.
+    load_fleet(options, lock.is_some(), generator.fleet(), progress)?;
     let load = BulkLoad::begin(&options.data_dir, lock.is_some())?;
     let summary = store(options, load, generator, progress)?;
     if existing == 0 {
         place_samples(&options.data_dir);
     }
     Ok(summary)
+}
+
+/// Makes and stores agents, investigators and actions.
+fn load_fleet(
+    options: &DemoOptions,
+    is_alone: bool,
+    fleet: &Fleet,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<()> {
+    let count = options.agents();
+    if count == 0 {
+        return Ok(());
+    }
+    let mut tell = |done: usize| {
+        let what = format!("storing {count} agents, {done} done");
+        progress(Progress { done: 0, total: options.records, what });
+    };
+    let span = options.span();
+    let mut load = FleetLoad::begin(&options.data_dir, is_alone)?;
+    let roster = agents::load(&mut load, fleet, span, (options.seed, count), &mut tell)?;
+    actions::load(&mut load, &roster, span.end, options.seed)?;
+    load.finish()
 }
 
 /// Puts the sample views beside a new demo, where no file of that name is; the records are there without them too.
@@ -237,6 +287,7 @@ fn store(
         }
         load.finish(|what| tell(summary.records, what))?;
         summary.machines = options.machines;
+        summary.agents = options.agents();
         tell(summary.records, "done");
         Ok(summary)
     })
@@ -258,7 +309,8 @@ fn insert_all(
     batches: &Receiver<Batch>,
     tell: &mut dyn FnMut(u64, &str),
 ) -> Result<Summary> {
-    let mut summary = Summary { records: 0, machines: 0, first_received_at: 0, last_received_at: 0 };
+    let mut summary =
+        Summary { records: 0, machines: 0, agents: 0, first_received_at: 0, last_received_at: 0 };
     while let Ok(batch) = batches.recv() {
         refuse_a_full_disk(&options.data_dir, options.disk_reserve_bytes)?;
         for (record, received_at) in batch {

@@ -4,6 +4,7 @@
 //!
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
+mod action_forms;
 mod agent_api;
 mod aggregates_api;
 mod call;
@@ -14,6 +15,7 @@ mod csv_rows;
 mod custom_api;
 mod export;
 mod fleet_api;
+mod fleet_forms;
 mod health;
 mod hosts;
 mod mig;
@@ -26,4 +28,5 @@ mod stream;
 mod web;
 pub mod wire;
 
+pub use fleet_api::{double_csv, offline_csv};
 pub use web::Web;

@@ -2,6 +2,7 @@
 //! Answers: JSON, HTML, and errors in whichever of the two was asked for.
 
 use crate::error::{Error, Kind};
+use crate::http::mig;
 use crate::http::wire::Head;
 use crate::views::{self, error_page};
 use rouille::{Response, ResponseBody};
@@ -61,15 +62,17 @@ struct AgentMessage<'a> {
     error: &'a str,
 }
 
-/// True for the routes that agents use.
+/// True for the routes that agents use; those of MIG's clients are told apart before.
 fn is_for_agents(path: &str) -> bool {
-    path.starts_with("/api/v1/agent/")
+    path.starts_with("/api/v1/")
 }
 
 /// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
 /// answer in JSON.
 fn wants_html(head: &Head) -> bool {
-    let has_forms = ["/records/", "/crashes/"].iter().any(|path| head.path().starts_with(path));
+    let has_forms = ["/records/", "/crashes/", "/fleet/", "/investigators"]
+        .iter()
+        .any(|path| head.path().starts_with(path));
     let is_api = head.path().starts_with("/api/") || head.method == "POST" && !has_forms;
     !is_api && accepted(head.field("accept").unwrap_or("")).iter().any(|kind| kind == "text/html")
 }
@@ -113,12 +116,13 @@ pub fn error(head: &Head, error: &Error) -> Response {
     let response = if wants_html(head) {
         let failure = error_page::Failure { status, message: &message, request_id: &id };
         html(status, views::error_document(head.path(), &failure))
+    } else if mig::is_for_clients(head) {
+        mig::failure(head, status, &id, &message)
+    } else if is_for_agents(head.path()) {
+        json(status, &AgentMessage { error: &message })
     } else {
         let request_id = kind.is_our_fault().then_some(id.as_str());
-        match is_for_agents(head.path()) {
-            true => json(status, &AgentMessage { error: &message }),
-            false => json(status, &Message { message: &message, request_id }),
-        }
+        json(status, &Message { message: &message, request_id })
     };
     if kind == Kind::Busy { response.with_unique_header("Retry-After", RETRY_AFTER_SECS) } else { response }
 }

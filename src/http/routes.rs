@@ -5,8 +5,10 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    agent_api, aggregates_api, collector, crash_forms, custom_api, health, pages, records_api, stream,
+    action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api, fleet_forms,
+    health, mig, pages, records_api, stream,
 };
+use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
 use crate::views::{self, View, links};
 use rouille::Response;
 use std::borrow::Cow;
@@ -61,6 +63,14 @@ const fn form(path: &'static str, help: &'static str, handle: Handle) -> Route {
     Route { method: "POST", path, body: Body::Form, any_host: false, help, handle }
 }
 
+/// A route of MIG's clients, which call the server by whatever name its admin gave them.
+const fn mig(method: &'static str, path: &'static str, help: &'static str, handle: Handle) -> Route {
+    let is_post = matches!(method.as_bytes(), b"POST");
+    let body = if is_post { Body::Bytes(mig::FORM_BYTES_MAX) } else { Body::None };
+    Route { method, path, body, any_host: true, help, handle }
+}
+
+/// A route of agents, which call the server by whatever name they were given.
 const fn agents(path: &'static str, bytes_max: usize, help: &'static str, handle: Handle) -> Route {
     Route { method: "POST", path, body: Body::Bytes(bytes_max), any_host: true, help, handle }
 }
@@ -86,6 +96,50 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
+    // The fleet. What is asked about agents is answered to this host only.
+    get("/api/fleet/statistics", "The fleet's numbers now and before; local", fleet_api::statistics),
+    get(
+        "/api/fleet/offline",
+        "Names that were heard of and are silent, as JSON or CSV; local",
+        fleet_api::offline,
+    ),
+    get("/api/fleet/double", "Endpoints with several agents, as JSON or CSV; local", fleet_api::double),
+    Route {
+        method: "POST",
+        path: "/api/v1/heartbeat",
+        body: Body::Bytes(HEARTBEAT_BYTES_MAX),
+        any_host: true,
+        help: "Takes an agent's heartbeat; 200 once it is durable",
+        handle: fleet_api::heartbeat,
+    },
+    // The API of MIG's clients. Paths may end with a slash and have double ones.
+    mig("GET", "/api/v1/heartbeat", "A sign of life", mig::alive),
+    mig("GET", "/api/v1/ip", "The address that asks, as text", mig::ip),
+    mig("GET", "/api/v1/publickey/{fingerprint}", "An investigator's public key", mig::public_key),
+    mig("GET", "/api/v1/dashboard", "Numbers of the fleet and its latest actions", mig::dashboard),
+    mig("GET", "/api/v1/search", "Actions, agents, commands or investigators", mig::search),
+    mig("GET", "/api/v1/action", "One action", mig::action),
+    mig("GET", "/api/v1/agent", "One agent", mig::agent),
+    mig("GET", "/api/v1/command", "One command with its results", mig::command),
+    mig("GET", "/api/v1/investigator", "One investigator", mig::investigator),
+    Route {
+        body: Body::Bytes(mig::ACTION_FORM_BYTES_MAX),
+        ..mig("POST", "/api/v1/action/create", "Takes a signed action", mig::create_action)
+    },
+    mig("POST", "/api/v1/investigator/create", "Adds an investigator", mig::create_investigator),
+    mig("POST", "/api/v1/investigator/update", "Changes an investigator", mig::update_investigator),
+    mig("GET", "/api/v1/loader", "501: there are no loaders", mig::no_loaders),
+    mig("POST", "/api/v1/loader/status", "501", mig::no_loaders),
+    mig("POST", "/api/v1/loader/expect", "501", mig::no_loaders),
+    mig("POST", "/api/v1/loader/key", "501", mig::no_loaders),
+    mig("POST", "/api/v1/loader/new", "501", mig::no_loaders),
+    mig("GET", "/api/v1/manifest", "501: there are no manifests", mig::no_manifests),
+    mig("GET", "/api/v1/manifest/loaders", "501", mig::no_manifests),
+    mig("POST", "/api/v1/manifest/sign", "501", mig::no_manifests),
+    mig("POST", "/api/v1/manifest/status", "501", mig::no_manifests),
+    mig("POST", "/api/v1/manifest/new", "501", mig::no_manifests),
+    mig("POST", "/api/v1/manifest/agent", "501", mig::loader_only),
+    mig("POST", "/api/v1/manifest/fetch", "501", mig::loader_only),
     // Agents.
     agents(
         "/api/v1/agent/commands",
@@ -108,10 +162,16 @@ pub const ROUTES: &[Route] = &[
     get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined),
     form("/records/quarantine/{id}/admit", "Stores a post as corrected", pages::admit),
     form("/records/quarantine/{id}/drop", "Drops a post", pages::drop_post),
+    Route {
+        body: Body::Bytes(action_forms::FORM_BYTES_MAX),
+        ..form("/actions/new", "Checks or launches an action", action_forms::compose)
+    },
+    form("/actions/{id}/cancel", "Stops an action", action_forms::cancel),
     get("/crashes/build", "Leads to the crashes of the build chosen", crash_forms::choose_build),
     form("/crashes/guilty_details/{id}/comment", "Notes something about a guilty", crash_forms::comment),
     form("/crashes/guilty_details/{id}/hide", "Hides a guilty or shows it again", crash_forms::hide),
     form("/crashes/blacklist", "Changes the functions that are never guilty", crash_forms::change_blacklist),
+    form("/fleet/agents/{id}/unbind", "Lets the next key of an agent's endpoint bind", fleet_forms::unbind),
     get("/assets/{name}", "Style sheet, script and icon", pages::asset),
     // Health.
     get("/healthz", "200 while the process is alive", health::alive),
@@ -207,6 +267,9 @@ mod tests {
             ("DELETE", "/records/17", "405 GET, HEAD"),
             ("GET", "/nothing", "404"),
             ("GET", "/records/", "404"),
+            ("GET", "/api/v1//ip", "GET /api/v1/ip []"),
+            ("POST", "/api/v1/action/create/", "POST /api/v1/action/create []"),
+            ("POST", "/api/v1/dashboard", "405 GET, HEAD"),
         ];
         for (method, path, expected) in cases {
             assert_eq!(name(method, path), expected, "{method} {path}");

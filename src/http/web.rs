@@ -168,9 +168,14 @@ impl Handler for Web {
 
     fn handle(&self, incoming: Incoming) -> Response {
         let turn = &self.large[usize::from(incoming.head.peer.port()) % LARGE_AT_ONCE];
-        let _held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
+        let held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let (head, outcome) = self.answer(incoming);
         let response = outcome.unwrap_or_else(|error| respond::error(&head, &error));
+        drop(held);
+        if response.status_code == 401 {
+            // Who guesses waits, and holds up nobody else.
+            std::thread::sleep(self.app.failures.delay(head.peer.ip()));
+        }
         not_sniffed(compress::apply(&head, response, &self.compressing))
     }
 

@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::model::time::DAY_SECS;
 use crate::ops::App;
+use crate::ops::fleet::statistics;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +33,15 @@ const JOBS: &[Job] = &[
         every: Duration::from_secs(6 * 3_600),
         run: fold_heartbeats,
     },
+    Job { name: "take the fleet's numbers", first_after: MINUTE, every: MINUTE, run: statistics::take },
+    Job {
+        name: "warn of double agents",
+        first_after: MINUTE,
+        every: MINUTE,
+        run: statistics::warn_of_doubles,
+    },
+    Job { name: "thin out the fleet's numbers", first_after: MINUTE, every: HOUR, run: statistics::thin },
+    Job { name: "sweep what agents shared", first_after: HOUR, every: HOUR, run: sweep_shared },
     Job { name: "tidy the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: tidy },
     Job { name: "check the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: check },
 ];
@@ -53,6 +63,14 @@ fn fold_heartbeats(app: &App) -> Result<()> {
     let folded = app.store.fold_heartbeats(app.clock.now().div_euclid(DAY_SECS))?;
     if folded > 0 {
         log::debug!("Folded {folded} days of heartbeats that no span shows any more");
+    }
+    Ok(())
+}
+
+fn sweep_shared(app: &App) -> Result<()> {
+    let removed = app.store.sweep_shared()?;
+    if removed > 0 {
+        log::debug!("Removed {removed} names, versions, environments and tags that no agent has any more");
     }
     Ok(())
 }

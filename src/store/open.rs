@@ -14,7 +14,7 @@
 //! | trusted_schema | OFF | the file cannot make us call a function |
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{migrate, payload, read};
+use crate::store::{fleet, migrate, payload, read};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
@@ -259,6 +259,7 @@ pub fn open_writer(path: &Path) -> Result<Connection> {
     keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     payload::add_functions(&connection)?;
+    fleet::add_functions(&connection)?;
     Ok(connection)
 }
 
@@ -292,6 +293,7 @@ fn prepare_reader(connection: &mut Connection) -> rusqlite::Result<()> {
     keep_plans(connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     payload::add_functions(connection)?;
+    fleet::add_functions(connection)?;
     read::add_time_limit(connection)
 }
 

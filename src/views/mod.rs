@@ -26,11 +26,12 @@ pub mod quarantine;
 pub mod record;
 pub mod records;
 pub mod stats;
+pub mod status;
 pub mod switch;
 pub mod text;
 pub mod thermal;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::pairs::Pairs;
 use crate::ops::App;
 use maud::Markup;
@@ -52,6 +53,13 @@ pub const VIEWS: &[&View] = &[
     &mce::VIEW,
     &thermal::VIEW,
     &population::VIEW,
+    &fleet::VIEW,
+    &fleet::AGENTS,
+    &fleet::AGENT,
+    &actions::VIEW,
+    &actions::ACTION,
+    &actions::NEW,
+    &actions::COMMAND,
     &custom::VIEW,
 ];
 
@@ -98,6 +106,22 @@ pub struct Viewer {
     pub csrf_token: String,
     /// How the viewer reached us, `http://HOST:PORT` without a slash at the end, for commands to copy.
     pub origin: String,
+}
+
+impl Viewer {
+    /// Forbidden for a viewer who is not local; `what` is the subject of the sentence that says so.
+    pub fn require_local(&self, what: &str) -> Result<()> {
+        if self.is_local {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Forbidden,
+            format!(
+                "{what} open only to a browser on the server itself; \
+                 reach it through ssh -L 8080:localhost:8080 SERVER"
+            ),
+        ))
+    }
 }
 
 /// A page's content, before [`document`] puts the skeleton around it.

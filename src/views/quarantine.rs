@@ -4,7 +4,7 @@
 //! Only a local viewer sees them (a raw request may hold anything), and only one may admit or drop a post. What the
 //! fields of a post are is the caller's knowledge: it hands over a [`Correction`].
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::model::filter::{ParameterError, count};
 use crate::model::quarantine::Quarantined;
 use crate::ops::App;
@@ -43,22 +43,11 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
 
 /// The posts in quarantine; Forbidden for a viewer who is not local.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
-    refuse_remote(asked.viewer)?;
+    asked.viewer.require_local("The quarantine is")?;
     let below_id = asked.query.filled("from_id").map(|value| count("from_id", value)).transpose()?;
     let posts = app.store.list_quarantined(below_id, ROWS_MAX)?;
     let next_below_id = posts.last().filter(|_| posts.len() == ROWS_MAX).map(|post| post.id);
     Ok(Data { now: app.clock.now(), posts, next_below_id })
-}
-
-fn refuse_remote(viewer: &Viewer) -> Result<()> {
-    match viewer.is_local {
-        true => Ok(()),
-        false => Err(Error::new(
-            Kind::Forbidden,
-            "The quarantine is open only to a browser on the server itself; \
-             reach it through ssh -L 8080:localhost:8080 SERVER",
-        )),
-    }
 }
 
 /// The list.
@@ -116,7 +105,7 @@ pub struct Correction {
 ///
 /// NotFound where there is no such post, Forbidden for a viewer who is not local.
 pub fn entry(app: &App, viewer: &Viewer, id: i64, correction: &Correction) -> Result<Page> {
-    refuse_remote(viewer)?;
+    viewer.require_local("The quarantine is")?;
     let post = app.store.find_quarantined(id)?.ok_or_else(|| {
         Error::not_found(format!(
             "Post {id} is not in quarantine; it was admitted, dropped, or gave way to newer ones"

@@ -10,7 +10,7 @@ use crate::model::record::Record;
 use crate::ops::{App, crashes};
 use crate::views::parts::{definition, heading, severity, time_exact};
 use crate::views::records::{link, source};
-use crate::views::{Asked, Page, View, text};
+use crate::views::{Asked, Page, View, fleet, text};
 use maud::{Markup, html};
 
 /// The view of one record.
@@ -25,6 +25,9 @@ pub const VIEW: View = View {
 /// What the link on a value says.
 const SAME: &str = "All records with the same";
 
+/// Agents of the machine that are linked.
+const AGENTS_MAX: usize = 3;
+
 /// What the page shows.
 pub struct Data {
     /// Now, Unix seconds.
@@ -37,6 +40,8 @@ pub struct Data {
     pub older_id: Option<i64>,
     /// Its crash; none where its class has no backtrace.
     pub crash: Option<Crash>,
+    /// The newest agents of its machine; none for a viewer who may not see the fleet.
+    pub agent_ids: Vec<i64>,
 }
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
@@ -54,7 +59,11 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         is_local: asked.viewer.is_local,
         ticked: crash::ticked(asked.query),
     });
-    Ok(Data { now: app.clock.now(), record, newer_id, older_id, crash })
+    let agent_ids = match asked.viewer.is_local {
+        true => app.store.agents_of_machine(&record.content.machine_id, AGENTS_MAX)?,
+        false => Vec::new(),
+    };
+    Ok(Data { now: app.clock.now(), record, newer_id, older_id, crash, agent_ids })
 }
 
 /// The page.
@@ -193,6 +202,11 @@ fn host(host_type: &str) -> Markup {
     if host_type.is_empty() { given(Some(host_type)) } else { shared("host_type", host_type) }
 }
 
+/// Links to the agents of the machine.
+fn agents(ids: &[i64]) -> Markup {
+    html! { @for id in ids { a href=(fleet::agent_url(*id)) { "Agent " (id) } " " } }
+}
+
 fn facts_of_machine(data: &Data) -> Markup {
     let content = &data.record.content;
     html! {
@@ -200,6 +214,7 @@ fn facts_of_machine(data: &Data) -> Markup {
             h2 { "Machine" }
             dl {
                 (definition("Machine id", html! { code { (shared("machine_id", &content.machine_id)) } }))
+                @if !data.agent_ids.is_empty() { (definition("Agent", agents(&data.agent_ids))) }
                 (definition("Host", host(&content.host_type)))
                 (definition("Board", given(content.board_name.as_deref())))
                 (definition("CPU", given(content.cpu_model.as_deref())))

@@ -83,6 +83,15 @@ pub fn start(text: &str, chars: usize) -> Cow<'_, str> {
     }
 }
 
+/// The first `chars` characters in one line, and an ellipsis where there are more.
+pub fn line_start(text: &str, chars: usize) -> String {
+    let mut line = one_line(text, chars);
+    if text.chars().nth(chars).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 /// A number with a comma between each three digits.
 pub fn grouped(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
@@ -146,5 +155,7 @@ mod tests {
         assert_eq!(short_classification("org.example/a/b"), "org.example/a/b");
         assert_eq!(start("abcdef", 3), "abc…");
         assert_eq!(start("abc", 3), "abc");
+        assert_eq!(line_start("a\nb\0cd", 4), "a b\\0…");
+        assert_eq!(line_start("a\nb", 3), "a b");
     }
 }

@@ -23,101 +23,116 @@ pub fn is_module_name(name: &str) -> bool {
     (1..=MODULE_CHARS_MAX).contains(&name.len()) && name.bytes().all(is_known)
 }
 
+/// A rule that an action breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field of MIG's JSON that breaks it; `description` and `threat` stand for all of theirs.
+    pub field: &'static str,
+    /// What is wrong, with MIG's text where MIG has one.
+    pub message: String,
+}
+
 impl Action {
-    /// Refuses an action that cannot be accepted whoever signed it: Invalid, with MIG's text where MIG has one. Its
-    /// target is only measured here, its signatures are only counted.
+    /// Refuses an action that cannot be accepted whoever signed it: Invalid, with the first of its [`Action::problems`].
     pub fn check(&self, now: i64) -> Result<()> {
-        self.check_signed_texts()?;
-        if self.syntaxversion != 2 {
-            return refuse("wring syntax version, expected 2");
-        }
-        let (from, until) = (self.validfrom.unix_secs, self.expireafter.unix_secs);
-        if until <= from {
-            return refuse("action expireafter is set before action validfrom");
-        }
-        if until <= now {
-            return refuse("action expireafter is in the past");
-        }
-        if until - now > VALIDITY_SECS_MAX {
-            return refuse("action expireafter is more than 366 days away");
-        }
-        self.check_operations()?;
-        match self.pgpsignatures.as_deref().unwrap_or_default().len() {
-            0 => return refuse("action pgpsignatures is empty"),
-            1..=SIGNATURES_MAX => {}
-            n => return refuse(format!("action has {n} pgpsignatures; at most {SIGNATURES_MAX} are taken")),
-        }
-        self.check_about()
-    }
-
-    /// Name and target stand in the signed text as they are. What could pass for the beginning of the next field is
-    /// refused, so that one signed text means one action.
-    fn check_signed_texts(&self) -> Result<()> {
-        let texts = [("name", &self.name, ";target="), ("target", &self.target, ";validfrom=")];
-        for (what, text, next_field) in texts {
-            if text.trim().is_empty() {
-                return refuse(format!("action {what} is empty"));
-            }
-            if text.len() > TEXT_BYTES_MAX {
-                return refuse(format!("action {what} is longer than {TEXT_BYTES_MAX} bytes"));
-            }
-            if text.contains(next_field) {
-                let message =
-                    format!("action {what} contains {next_field:?}, which its signature cannot tell");
-                return refuse(format!("{message} from the next field"));
-            }
-        }
-        match self.name.chars().any(char::is_control) || self.target.contains('\0') {
-            true => refuse("action name or target contains a control character"),
-            false => Ok(()),
-        }
-    }
-
-    fn check_operations(&self) -> Result<()> {
-        let operations = self.operations.as_deref().unwrap_or_default();
-        if operations.is_empty() {
-            return refuse("action operations is empty");
-        }
-        if operations.len() > OPERATIONS_MAX {
-            return refuse(format!(
-                "action has {} operations; at most {OPERATIONS_MAX} are taken",
-                operations.len()
-            ));
-        }
-        let unnamed = operations.iter().position(|operation| !is_module_name(&operation.module));
-        match unnamed {
+        match self.problems(now).into_iter().next() {
             None => Ok(()),
-            Some(index) => refuse(format!(
-                "operation {} of the action names no module; a name has up to {MODULE_CHARS_MAX} letters, digits, _, - or .",
-                index + 1
-            )),
+            Some(problem) => Err(Error::invalid(problem.message)),
         }
     }
 
-    fn check_about(&self) -> Result<()> {
+    /// Every rule that it breaks, in the order in which MIG looks at them. Its target is only measured here, its
+    /// signatures are only counted.
+    pub fn problems(&self, now: i64) -> Vec<Problem> {
+        let found = [
+            signed_text_problem("name", &self.name, ";target="),
+            signed_text_problem("target", &self.target, ";validfrom="),
+            problem(
+                "syntaxversion",
+                (self.syntaxversion != 2).then(|| "wring syntax version, expected 2".into()),
+            ),
+            problem("expireafter", self.time_problem(now)),
+            problem("operations", self.operations_problem()),
+            problem("pgpsignatures", self.signatures_problem()),
+            self.about_problem(),
+        ];
+        found.into_iter().flatten().collect()
+    }
+
+    fn time_problem(&self, now: i64) -> Option<String> {
+        let (from, until) = (self.validfrom.unix_secs, self.expireafter.unix_secs);
+        let message = match () {
+            () if until <= from => "action expireafter is set before action validfrom",
+            () if until <= now => "action expireafter is in the past",
+            () if until - now > VALIDITY_SECS_MAX => "action expireafter is more than 366 days away",
+            () => return None,
+        };
+        Some(message.to_owned())
+    }
+
+    fn operations_problem(&self) -> Option<String> {
+        let operations = self.operations.as_deref().unwrap_or_default();
+        match operations.len() {
+            0 => return Some("action operations is empty".to_owned()),
+            1..=OPERATIONS_MAX => {}
+            n => return Some(format!("action has {n} operations; at most {OPERATIONS_MAX} are taken")),
+        }
+        let unnamed = operations.iter().position(|operation| !is_module_name(&operation.module))?;
+        Some(format!(
+            "operation {} of the action names no module; a name has up to {MODULE_CHARS_MAX} letters, digits, _, - or .",
+            unnamed + 1
+        ))
+    }
+
+    fn signatures_problem(&self) -> Option<String> {
+        match self.pgpsignatures.as_deref().unwrap_or_default().len() {
+            0 => Some("action pgpsignatures is empty".to_owned()),
+            1..=SIGNATURES_MAX => None,
+            n => Some(format!("action has {n} pgpsignatures; at most {SIGNATURES_MAX} are taken")),
+        }
+    }
+
+    fn about_problem(&self) -> Option<Problem> {
         let (description, threat) = (&self.description, &self.threat);
         let texts = [
-            ("description author", &description.author),
-            ("description email", &description.email),
-            ("description url", &description.url),
-            ("threat ref", &threat.reference),
-            ("threat level", &threat.level),
-            ("threat family", &threat.family),
-            ("threat type", &threat.kind),
+            ("description", "author", &description.author),
+            ("description", "email", &description.email),
+            ("description", "url", &description.url),
+            ("threat", "ref", &threat.reference),
+            ("threat", "level", &threat.level),
+            ("threat", "family", &threat.family),
+            ("threat", "type", &threat.kind),
         ];
-        for (what, text) in texts {
-            if text.len() > TEXT_BYTES_MAX || text.contains('\0') {
-                return refuse(format!(
-                    "action {what} is longer than {TEXT_BYTES_MAX} bytes or contains NUL"
-                ));
-            }
-        }
-        Ok(())
+        let is_bad = |text: &str| text.len() > TEXT_BYTES_MAX || text.contains('\0');
+        let (field, part, _) = texts.into_iter().find(|(_, _, text)| is_bad(text))?;
+        let message = format!(
+            "action {field} {part} is longer than {TEXT_BYTES_MAX} bytes or contains a NUL character"
+        );
+        Some(Problem { field, message })
     }
 }
 
-fn refuse<T>(message: impl Into<String>) -> Result<T> {
-    Err(Error::invalid(message))
+/// Name and target stand in the signed text as they are. What could pass for the beginning of the next field is
+/// refused, so that one signed text means one action.
+fn signed_text_problem(field: &'static str, text: &str, next_field: &str) -> Option<Problem> {
+    let message = match () {
+        () if text.trim().is_empty() => format!("action {field} is empty"),
+        () if text.len() > TEXT_BYTES_MAX => format!("action {field} is longer than {TEXT_BYTES_MAX} bytes"),
+        () if text.contains(next_field) => {
+            format!(
+                "action {field} contains {next_field}, which looks like the next field of the signed text"
+            )
+        }
+        () if text.chars().any(char::is_control) && field == "name" || text.contains('\0') => {
+            format!("action {field} contains a control character")
+        }
+        () => return None,
+    };
+    Some(Problem { field, message })
+}
+
+fn problem(field: &'static str, message: Option<String>) -> Option<Problem> {
+    message.map(|message| Problem { field, message })
 }
 
 #[cfg(test)]
@@ -152,15 +167,15 @@ mod tests {
             (|a| a.name = "é".repeat(1_024), ""),
             (|a| a.name = "é".repeat(1_025), "action name is longer than 2048 bytes"),
             (|a| a.target = "x".repeat(2_049), "action target is longer than 2048 bytes"),
-            (|a| a.name = "a\nb".to_owned(), "action name or target contains a control character"),
-            (|a| a.target = "a\0".to_owned(), "action name or target contains a control character"),
+            (|a| a.name = "a\nb".to_owned(), "action name contains a control character"),
+            (|a| a.target = "a\0".to_owned(), "action target contains a control character"),
             (
                 |a| a.name = "a;target=b".to_owned(),
-                "action name contains \";target=\", which its signature cannot tell from the next field",
+                "action name contains ;target=, which looks like the next field of the signed text",
             ),
             (
                 |a| a.target = "name='a;validfrom=1'".to_owned(),
-                "action target contains \";validfrom=\", which its signature cannot tell from the next field",
+                "action target contains ;validfrom=, which looks like the next field of the signed text",
             ),
             (|a| a.syntaxversion = 1, "wring syntax version, expected 2"),
             (|a| a.validfrom = a.expireafter, "action expireafter is set before action validfrom"),
@@ -187,11 +202,11 @@ mod tests {
             ),
             (
                 |a| a.threat.family = "x".repeat(2_049),
-                "action threat family is longer than 2048 bytes or contains NUL",
+                "action threat family is longer than 2048 bytes or contains a NUL character",
             ),
             (
                 |a| a.description.url = "\0".to_owned(),
-                "action description url is longer than 2048 bytes or contains NUL",
+                "action description url is longer than 2048 bytes or contains a NUL character",
             ),
         ];
         for (index, (change, expected)) in cases.iter().enumerate() {

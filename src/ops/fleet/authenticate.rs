@@ -35,7 +35,7 @@ pub struct Credentials<'a> {
 }
 
 /// Finds the active investigator who sent a request. Unauthorized, with the texts that MIG's clients know, where there
-/// is none; the answer to an address that fails often comes late. Busy where the store cannot say.
+/// is none; then [`Failures::delay`] says how long the answer should wait. Busy where the store cannot say.
 pub fn authenticate(app: &App, shown: &Credentials<'_>) -> Result<InvestigatorRow> {
     let outcome = match (shown.pgp_token, shown.api_key) {
         (Some(token), _) => by_token(app, token),
@@ -45,7 +45,7 @@ pub fn authenticate(app: &App, shown: &Credentials<'_>) -> Result<InvestigatorRo
     match &outcome {
         Ok(_) => app.failures.forget(shown.peer),
         Err(error) if error.kind() == Kind::Unauthorized => {
-            std::thread::sleep(app.failures.add(shown.peer));
+            app.failures.add(shown.peer);
         }
         Err(_) => {}
     }

@@ -7,7 +7,7 @@ use crate::ops::fleet::spooling;
 use crate::store::fleet::ActionRow;
 
 /// Bytes of a reason.
-pub const REASON_BYTES_MAX: usize = 1_000;
+pub const REASON_BYTES_MAX: usize = 2_000;
 
 /// Cancels an action that is not over, then its open commands. What agents have fetched they may still run; their
 /// answers are kept as late. Kinds: Invalid where the reason is empty or too long, NotFound, Conflict where it is over.

@@ -16,7 +16,7 @@ use crate::model::command::{CommandStatus, OperationResult};
 use crate::model::time::rfc3339;
 use crate::modules;
 use crate::ops::App;
-use crate::ops::fleet::enrolment::{authenticated_endpoint, bearer_key, key_digest};
+use crate::ops::fleet::enrolment::{authenticated_endpoint, required_key};
 use crate::ops::fleet::spooling::{Paper, command_texts};
 use crate::spool::Name;
 use crate::store::fleet::{Answered, CommandOwner, Fetchable, Lease, NewAnswer};
@@ -131,10 +131,7 @@ fn commands_json(given: &[GivenCommand], lease: &Lease) -> String {
 /// Takes an agent's answer in: it is stored when this returns. Kinds: Unauthorized without a known key, Forbidden
 /// where the command is another endpoint's, NotFound, Invalid where the results do not fit the command.
 pub fn answer(app: &App, authorization: Option<&str>, report: Report) -> Result<Answered> {
-    let key = bearer_key(authorization)?.ok_or_else(|| {
-        Error::new(Kind::Unauthorized, "This needs the agent's key: Authorization: Bearer KEY")
-    })?;
-    let digest = key_digest(key);
+    let digest = required_key(authorization)?;
     let owner = app.store.command_owner(report.id)?;
     if owner.as_ref().and_then(|owner| owner.key_digest) != Some(digest) {
         if !app.store.is_key_bound(&digest)? {

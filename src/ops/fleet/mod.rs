@@ -2,10 +2,12 @@
 //! The fleet's operations, one a file: heartbeats, agents, investigators, actions, commands, the ACL.
 
 pub mod acl;
+pub mod agent_search;
 pub mod agents;
 pub mod authenticate;
 pub mod cancel;
 pub mod commands;
+pub mod compose;
 pub mod dispatch;
 pub mod enrolment;
 pub mod heartbeat;

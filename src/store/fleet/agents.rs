@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::model::agent::{Agent, AgentStatus, Environment, Thresholds};
 use crate::model::timestamp::Timestamp;
+use crate::store::fleet::heartbeats::MACHINE_ID_TAG;
 use crate::store::writer::Write;
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -149,7 +150,7 @@ fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
 
 const SELECT_AGENT: &str = "SELECT a.id, a.endpoint_id, e.queueloc, n.name, a.mode, v.version, a.pid,
     s.started_at, s.heartbeat_at, a.refreshed_at, a.destroyed_at, e.key_digest IS NOT NULL,
-    a.publicip, a.addresses, s.environment_id, s.tags_id
+    a.publicip, a.addresses, s.environment_id, s.tags_id, a.machine_id
   FROM agents a
   CROSS JOIN agent_states s ON s.endpoint_id = a.endpoint_id AND s.agent_id = a.id
   CROSS JOIN endpoints e ON e.id = a.endpoint_id
@@ -188,8 +189,16 @@ fn find(
             row.get(12)?,
             &row.get::<_, String>(13)?,
         )?,
-        tags: shared.tags(connection, row.get(15)?)?,
+        tags: with_machine_id(shared.tags(connection, row.get(15)?)?, row.get(16)?),
     }))
+}
+
+/// The tags of an agent: those that it shares, and its own.
+fn with_machine_id(mut tags: Value, machine_id: Option<String>) -> Value {
+    if let (Some(tags), Some(id)) = (tags.as_object_mut(), machine_id) {
+        tags.insert(MACHINE_ID_TAG.to_owned(), id.into());
+    }
+    tags
 }
 
 fn past(connection: &Connection, shared: &mut Shared, row: &Row<'_>) -> Result<AgentPast> {

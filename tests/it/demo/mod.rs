@@ -5,8 +5,10 @@ use muster::clock::Clock;
 use muster::demo::{DemoOptions, Progress, Summary, records, run};
 use muster::error::{Kind, Result};
 use muster::ingest::{Limits, Post, accept};
+use muster::model::agent::Liveness;
 use muster::model::filter::RecordFilter;
 use muster::model::record::NewRecord;
+use muster::store::fleet::{ActionQuery, Moment};
 use muster::store::{Lock, Missing, PayloadPart, RecordQuery, Store, StoreOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -209,6 +211,7 @@ fn options_out_of_bounds_are_refused() {
         DemoOptions { records: 0, ..base.clone() },
         DemoOptions { machines: 0, ..base.clone() },
         DemoOptions { machines: 2_000_000, ..base.clone() },
+        DemoOptions { agents: Some(2_000_000), ..base.clone() },
         DemoOptions { weeks: 0, ..base.clone() },
         DemoOptions { weeks: 10_000, ..base.clone() },
     ] {
@@ -260,4 +263,44 @@ fn the_collector_would_take_every_record_as_it_is() {
     }
     // The mean that the disk budget is measured with.
     assert!((150..900).contains(&(n_payload_bytes / n_records)), "{}", n_payload_bytes / n_records);
+}
+
+#[test]
+fn the_fleet_has_agents_investigators_and_actions() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = DemoOptions { agents: Some(400), ..options(dir.path(), 5_000) };
+    assert_eq!(run_quietly(&options).unwrap().agents, 400);
+    let store = open(dir.path());
+    let moment =
+        Moment { now: NOW, thresholds: Liveness { period_secs: 300, offline_after_secs: 1_200 }.at(NOW) };
+    assert_eq!(store.agents_where(None, moment, 0, 1).unwrap().n_agents, 400);
+    let count = |target: &str| {
+        let target = muster::target::parse(target).unwrap();
+        store.count_target_agents(&target, moment).unwrap()
+    };
+    let (online, idle) = (count("status='online'"), count("status='idle'"));
+    assert!(online > 200 && (5..60).contains(&idle), "{online} {idle}");
+    assert!(count("tags->>'site'='lyon' AND version LIKE '2026%'") > 20);
+    let actions = store.list_actions(&ActionQuery { rows_max: 100, ..ActionQuery::default() }).unwrap();
+    let statuses: BTreeSet<&str> = actions.iter().map(|action| action.status.word()).collect();
+    assert_eq!(
+        statuses.into_iter().collect::<Vec<_>>(),
+        ["cancelled", "completed", "inflight", "invalid", "scheduled"]
+    );
+    for action in &actions {
+        let json = action.to_action().unwrap();
+        assert_eq!(json.pgpsignatures.unwrap().len(), action.signers.len());
+        assert!(muster::target::parse(&action.target).is_ok(), "{}", action.target);
+        let is_open = action.counters.open() > 0;
+        assert_eq!(is_open, action.status.word() == "inflight", "{}", action.name);
+    }
+    // Machines and agents meet under the id that the records have.
+    let machines: BTreeSet<String> =
+        stored(&store).into_iter().map(|(_, record)| record.machine_id).collect();
+    let known = machines.iter().filter(|id| count(&format!("tags->>'machine_id'='{id}'")) > 0).count();
+    assert!(known > 10, "{known}");
+    store.stop();
+    // A second demo adds others.
+    run_quietly(&DemoOptions { into_existing: true, agents: Some(30), ..options.clone() }).unwrap();
+    assert_eq!(open(dir.path()).agents_where(None, moment, 0, 1).unwrap().n_agents, 430);
 }

@@ -4,6 +4,7 @@
 mod acl;
 mod cancelling;
 mod command_line;
+mod pages;
 mod refused;
 mod stored;
 

@@ -112,6 +112,7 @@ fn hostile_text_never_breaks_a_page() {
             newer_id: Some(2),
             older_id: None,
             crash: None,
+            agent_ids: vec![1, 2],
         };
         document(&record::render(&one));
         let posts = quarantine::Data { now: NOW, posts: vec![post(text)], next_below_id: Some(3) };
@@ -132,8 +133,14 @@ fn hostile_text_never_breaks_a_page() {
 #[test]
 fn nothing_that_cannot_be_seen_reaches_a_page() {
     for text in HOSTILE {
-        let one =
-            record::Data { now: NOW, record: record(1, text), newer_id: None, older_id: None, crash: None };
+        let one = record::Data {
+            now: NOW,
+            record: record(1, text),
+            newer_id: None,
+            older_id: None,
+            crash: None,
+            agent_ids: vec![],
+        };
         let page =
             record::render(&one).markup.into_string() + &records::render(&list(text, 1)).markup.into_string();
         let is_hidden =
@@ -152,8 +159,14 @@ fn nothing_that_cannot_be_seen_reaches_a_page() {
 
 #[test]
 fn a_payload_is_shown_line_by_line_with_its_first_empty_line() {
-    let one =
-        record::Data { now: NOW, record: record(1, "a\0b\tc"), newer_id: None, older_id: None, crash: None };
+    let one = record::Data {
+        now: NOW,
+        record: record(1, "a\0b\tc"),
+        newer_id: None,
+        older_id: None,
+        crash: None,
+        agent_ids: vec![],
+    };
     let elements = document(&record::render(&one));
     let pre = elements.iter().find(|e| e.name == "pre").unwrap();
     // The first line end is the one that HTML drops.
@@ -272,7 +285,14 @@ fn a_record_links_to_those_that_share_a_value() {
     one.content.classification = "org.clearlinux/crash/clr".into();
     one.content.system_name = Some("clear-linux-os".into());
     one.content.build = "41890".into();
-    let data = record::Data { now: NOW, record: one, newer_id: Some(6), older_id: Some(4), crash: None };
+    let data = record::Data {
+        now: NOW,
+        record: one,
+        newer_id: Some(6),
+        older_id: Some(4),
+        crash: None,
+        agent_ids: vec![],
+    };
     let elements = document(&record::render(&data));
     for link in [
         "/records?classification=org.clearlinux/*",

@@ -32,10 +32,15 @@ struct Recent {
 }
 
 impl Failures {
-    /// Counts a failure and says how long its answer waits.
-    pub fn add(&self, peer: IpAddr) -> Duration {
+    /// Counts a failure.
+    pub fn add(&self, peer: IpAddr) {
         self.total.fetch_add(1, Ordering::Relaxed);
-        self.add_at(peer, Instant::now())
+        self.add_at(peer, Instant::now());
+    }
+
+    /// How long the answer to the last failure of an address waits; nothing where it has not failed often.
+    pub fn delay(&self, peer: IpAddr) -> Duration {
+        self.delay_at(peer, Instant::now())
     }
 
     /// Forgets the failures of an address: it has shown who it is.
@@ -49,7 +54,7 @@ impl Failures {
         self.total.load(Ordering::Relaxed)
     }
 
-    fn add_at(&self, peer: IpAddr, now: Instant) -> Duration {
+    fn add_at(&self, peer: IpAddr, now: Instant) {
         let mut all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
         let address = network_of(peer);
         if !all.contains_key(&address) && all.len() >= ADDRESSES_MAX {
@@ -60,7 +65,16 @@ impl Failures {
             *recent = Recent { count: 0, since: now };
         }
         recent.count = recent.count.saturating_add(1);
-        DELAY_MAX.min(STEP * recent.count.saturating_sub(FREE).min(1_000))
+    }
+
+    fn delay_at(&self, peer: IpAddr, now: Instant) -> Duration {
+        let all = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(&network_of(peer)) {
+            Some(recent) if now.duration_since(recent.since) < WINDOW => {
+                DELAY_MAX.min(STEP * recent.count.saturating_sub(FREE).min(1_000))
+            }
+            _ => Duration::ZERO,
+        }
     }
 }
 
@@ -92,21 +106,27 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn add(failures: &Failures, peer: &str, at: Instant) -> Duration {
+        failures.add_at(ip(peer), at);
+        failures.delay_at(ip(peer), at)
+    }
+
     #[test]
     fn each_failure_beyond_the_fourth_waits_longer_up_to_two_seconds() {
         let (failures, start) = (Failures::default(), Instant::now());
-        let waits: Vec<u128> = (0..17).map(|_| failures.add_at(ip("10.0.0.1"), start).as_millis()).collect();
+        let waits: Vec<u128> = (0..17).map(|_| add(&failures, "10.0.0.1", start).as_millis()).collect();
         let expected = [0, 0, 0, 0, 200, 400, 600, 800, 1000, 1200, 1400, 1600, 1800, 2000, 2000, 2000, 2000];
         assert_eq!(waits, expected);
-        assert_eq!(failures.add_at(ip("10.0.0.2"), start), Duration::ZERO);
-        assert_eq!(failures.add_at(ip("::ffff:10.0.0.1"), start), DELAY_MAX);
-        assert_eq!(failures.add_at(ip("10.0.0.1"), start + WINDOW), Duration::ZERO);
+        assert_eq!(add(&failures, "10.0.0.2", start), Duration::ZERO);
+        assert_eq!(add(&failures, "::ffff:10.0.0.1", start), DELAY_MAX);
+        assert_eq!(failures.delay_at(ip("10.0.0.1"), start + WINDOW), Duration::ZERO);
+        assert_eq!(add(&failures, "10.0.0.1", start + WINDOW), Duration::ZERO);
         for _ in 0..9 {
-            failures.add_at(ip("2001:db8::1"), start);
+            add(&failures, "2001:db8::1", start);
         }
-        assert_eq!(failures.add_at(ip("2001:db8::ffff:2"), start), STEP * 6);
+        assert_eq!(add(&failures, "2001:db8::ffff:2", start), STEP * 6);
         failures.forget(ip("2001:db8::3"));
-        assert_eq!(failures.add_at(ip("2001:db8::1"), start), Duration::ZERO);
+        assert_eq!(add(&failures, "2001:db8::1", start), Duration::ZERO);
     }
 
     #[test]

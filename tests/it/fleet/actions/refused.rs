@@ -5,84 +5,89 @@ use super::*;
 use muster::model::timestamp::Timestamp;
 use muster::store::fleet::{NewAction, NewSignature};
 
-#[test]
-fn signatures_that_do_not_suffice_are_refused() {
-    let bench = Bench::new();
-    let good = by_bob(unsigned("good"));
-    let with = |signatures: Vec<String>| Action { pgpsignatures: Some(signatures), ..good.clone() };
+/// What it is, the action, and how it is refused.
+type Case = (&'static str, Action, Kind, &'static str);
+
+fn with(good: &Action, signatures: Vec<String>) -> Action {
+    Action { pgpsignatures: Some(signatures), ..good.clone() }
+}
+
+/// Signatures that are none.
+fn malformed(good: &Action) -> Vec<Case> {
     let signature = good.pgpsignatures.clone().unwrap()[0].clone();
     let (body, _) = signature.rsplit_once('=').unwrap();
     let mut flipped = signature.clone().into_bytes();
     flipped[100] = if flipped[100] == b'A' { b'B' } else { b'A' };
+    let of = |text: String| with(good, vec![text]);
+    let key = keys().gpg.public_key(&keys().bob);
+    let cut_armor = "-----BEGIN PGP SIGNATURE-----\n\nwsBc".to_owned();
+    let cases = [
+        ("none", with(good, Vec::new()), "action pgpsignatures is empty"),
+        ("empty", of(String::new()), "VerifySignatures() -> EOF (signature 1: "),
+        ("no base64", of("!!!".to_owned()), "VerifySignatures() -> EOF"),
+        ("cut armor", of(cut_armor), "VerifySignatures() -> EOF"),
+        ("wrong checksum", of(format!("{body}=AAAA")), "its checksum does not match"),
+        ("flipped", of(String::from_utf8(flipped).unwrap()), "its checksum does not match"),
+        ("two in one", of(format!("{signature} {signature}")), "VerifySignatures() -> EOF"),
+        ("huge", of("A".repeat(100_000)), "it is too large"),
+        ("a key", of(key), "another kind of OpenPGP block"),
+        ("too many", with(good, vec![signature; 17]), "has 17 pgpsignatures; at most 16"),
+    ];
+    cases.into_iter().map(|(what, action, text)| (what, action, Kind::Invalid, text)).collect()
+}
+
+/// Signatures by the wrong ones, or over something else.
+fn insufficient(good: &Action) -> Vec<Case> {
+    let signature = good.pgpsignatures.clone().unwrap()[0].clone();
     let text = good.signed_text().unwrap();
     let newline = keys().gpg.sign_one_line(&keys().bob, &format!("{text}\n"));
-    let inline = format!("{} {}", signature, signature);
-    let cases: Vec<(&str, Action, Kind, &str)> = vec![
-        ("none", with(Vec::new()), Kind::Invalid, "action pgpsignatures is empty"),
-        ("empty", with(vec![String::new()]), Kind::Invalid, "VerifySignatures() -> EOF (signature 1: "),
-        ("no base64", with(vec!["!!!".into()]), Kind::Invalid, "VerifySignatures() -> EOF"),
-        ("cut armor", with(vec!["-----BEGIN PGP SIGNATURE-----\n\nwsBc".into()]), Kind::Invalid, "VerifySig"),
-        ("wrong checksum", with(vec![format!("{body}=AAAA")]), Kind::Invalid, "its checksum does not match"),
-        ("flipped", with(vec![String::from_utf8(flipped).unwrap()]), Kind::Invalid, "its checksum does not"),
-        ("two in one", with(vec![inline]), Kind::Invalid, "VerifySignatures() -> EOF"),
-        ("huge", with(vec!["A".repeat(100_000)]), Kind::Invalid, "it is too large"),
-        (
-            "a key",
-            with(vec![keys().gpg.public_key(&keys().bob)]),
-            Kind::Invalid,
-            "another kind of OpenPGP block",
-        ),
+    let later = Timestamp::utc(good.expireafter.unix_secs + 1);
+    let again = keys().gpg.sign(&keys().bob, &text);
+    let cases = [
         (
             "another text",
-            with(vec![newline]),
-            Kind::Forbidden,
+            with(good, vec![newline]),
             "openpgp: invalid signature: hash tag doesn't match (signature 1: The signature does not match the text)",
         ),
         (
             "unknown",
             sign(good.clone(), &[&keys().stranger]),
-            Kind::Forbidden,
             "openpgp: signature made by unknown entity (signature 1: The signature was made by a key that is not known",
         ),
         (
             "one of two unknown",
             sign(good.clone(), &[&keys().bob, &keys().stranger]),
-            Kind::Forbidden,
             "openpgp: signature made by unknown entity (signature 2: ",
         ),
         (
             "twice the same",
-            with(vec![signature.clone(), signature.clone()]),
-            Kind::Forbidden,
+            with(good, vec![signature.clone(), signature.clone()]),
             "used to sign multiple times",
         ),
-        (
-            "twice by one",
-            with(vec![signature.clone(), keys().gpg.sign(&keys().bob, &text)]),
-            Kind::Forbidden,
-            &keys().bob,
-        ),
-        ("too many", with(vec![signature.clone(); 17]), Kind::Invalid, "has 17 pgpsignatures; at most 16"),
+        ("twice by one", with(good, vec![signature, again]), "used to sign multiple times"),
         (
             "changed after signing",
             Action { name: "changed".into(), ..good.clone() },
-            Kind::Forbidden,
             "openpgp: invalid signature",
         ),
-        (
-            "longer after signing",
-            Action { expireafter: Timestamp::utc(good.expireafter.unix_secs + 1), ..good.clone() },
-            Kind::Forbidden,
-            "openpgp: invalid signature",
-        ),
+        ("longer after signing", Action { expireafter: later, ..good.clone() }, "openpgp: invalid signature"),
     ];
-    for (what, action, kind, text) in cases {
+    cases.into_iter().map(|(what, action, text)| (what, action, Kind::Forbidden, text)).collect()
+}
+
+#[test]
+fn signatures_that_do_not_suffice_are_refused() {
+    let bench = Bench::new();
+    let good = by_bob(unsigned("good"));
+    for (what, action, kind, text) in malformed(&good).into_iter().chain(insufficient(&good)) {
         let (found, message) = bench.refusal(&action);
         assert!(found == kind && message.contains(text), "{what}: {found:?} {message}");
     }
     assert_eq!(bench.count_actions(), 0);
     // And without a checksum it is still a signature.
-    bench.submit(&with(vec![body.to_owned()])).unwrap();
+    let signature = &good.pgpsignatures.clone().unwrap()[0];
+    let (body, _) = signature.rsplit_once('=').unwrap();
+    bench.submit(&with(&good, vec![body.to_owned()])).unwrap();
 }
 
 #[test]

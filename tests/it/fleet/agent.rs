@@ -1,2 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-//! The reference agent against the server, with signatures made by gpg.
