@@ -5,7 +5,8 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api, fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
+    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
+    fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
 };
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
 use crate::views::{self, View, links};
