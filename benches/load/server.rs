@@ -115,12 +115,18 @@ pub struct Muster {
 impl Muster {
     /// Starts it; the directory is made where it is missing.
     pub fn start(name: &str, data_dir: &Path) -> Muster {
+        Muster::start_with(name, data_dir, &[])
+    }
+
+    /// Starts it with settings as variables of its environment.
+    pub fn start_with(name: &str, data_dir: &Path, settings: &[(&str, &str)]) -> Muster {
         let expected = if data_dir.join("muster.db").exists() { count_records(data_dir) } else { 0 };
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data_dir);
         for (variable, _) in std::env::vars().filter(|(variable, _)| variable.starts_with("MUSTER_")) {
             command.env_remove(variable);
         }
+        command.envs(settings.iter().copied());
         Muster {
             name: name.to_owned(),
             process: Process::start(&mut command),

@@ -35,16 +35,20 @@ pub(super) struct Beats {
 
 impl Beats {
     /// For this agent; `is_known` hears of each heartbeat that the server took.
-    pub(super) fn new(agent: Arc<Agent>, is_known: SyncSender<()>) -> impl FnOnce() + Send {
-        let beats = Beats { agent, is_known };
-        move || beats.run()
+    pub(super) fn new(agent: Arc<Agent>, is_known: SyncSender<()>) -> Beats {
+        Beats { agent, is_known }
     }
 
-    fn run(self) {
+    /// Beats until the agent stops.
+    pub(super) fn run(self) {
         let (mut backoff, mut trouble) = (Backoff::default(), Trouble::default());
+        let mut has_beaten = false;
         loop {
             let pause = match self.agent.beat() {
                 Ok(()) => {
+                    if !std::mem::replace(&mut has_beaten, true) {
+                        log::info!("The server takes the heartbeats");
+                    }
                     trouble.is_over("Heartbeat");
                     backoff.reset();
                     // Who listens needs to hear it once only.

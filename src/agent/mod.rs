@@ -149,7 +149,8 @@ pub fn run(options: &Options, clock: &Clock, stop: &Stop) -> Result<Ended> {
     });
     // Commands are asked for once the server knows the key.
     let (is_known, known) = sync_channel(1);
-    spawn("beat", Beats::new(Arc::clone(&agent), is_known))?;
+    let beats = Beats::new(Arc::clone(&agent), is_known);
+    spawn("beat", || beats.run())?;
     let polls = Polls::new(Arc::clone(&agent))?;
     spawn("poll", move || {
         if known.recv().is_ok() {

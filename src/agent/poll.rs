@@ -111,11 +111,14 @@ impl Polls {
         Ok(())
     }
 
-    /// Brings the answer, trying again where the server is away.
+    /// Brings the answer, trying again where the server is away. One that the server cannot take is replaced by the
+    /// reason, so that the command ends.
     fn deliver(&self, reply: &Reply) {
         let mut backoff = Backoff::default();
+        let mut json = reply.json.clone();
+        let mut is_replaced = false;
         for _ in 0..DELIVERIES_MAX {
-            match self.agent.client.deliver(&reply.json) {
+            match self.agent.client.deliver(&json) {
                 Ok(false) => return,
                 Ok(true) => {
                     log::info!("The server had an answer to command {} already", reply.command_id);
@@ -127,14 +130,18 @@ impl Polls {
                         reply.command_id,
                         error.with_causes()
                     );
+                    if self.agent.stop.wait(backoff.next_pause()) {
+                        return;
+                    }
                 }
                 Err(error) => {
                     log::warn!("The answer to command {} is not taken: {error}", reply.command_id);
-                    return;
+                    if is_replaced || !matches!(error.kind(), Kind::Invalid | Kind::TooLarge) {
+                        return;
+                    }
+                    json = reply.replaced(&format!("The server did not take the results: {error}"));
+                    is_replaced = true;
                 }
-            }
-            if self.agent.stop.wait(backoff.next_pause()) {
-                return;
             }
         }
         log::warn!("The answer to command {} is kept until the server asks again", reply.command_id);

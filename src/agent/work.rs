@@ -16,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,6 +51,22 @@ pub struct Reply {
     pub json: String,
     /// The agent ends once this is delivered.
     pub ends_agent: bool,
+}
+
+impl Reply {
+    /// Another answer to the same command: that it failed, and why.
+    pub fn replaced(&self, why: &str) -> String {
+        let finished: Option<Value> = serde_json::from_str(&self.json).ok();
+        let finished = finished.map(|json| json["finishtime"].clone()).unwrap_or_default();
+        json!({
+            "id": self.command_id,
+            "status": CommandStatus::Failed.word(),
+            "results": [{"foundanything": false, "success": false, "elements": null, "statistics": null,
+                "errors": [why]}],
+            "finishtime": finished,
+        })
+        .to_string()
+    }
 }
 
 /// What work needs to know.

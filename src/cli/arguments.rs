@@ -10,6 +10,7 @@ use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
+use crate::cli::spool::SpoolCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
 use argh::FromArgs;
@@ -59,6 +60,8 @@ pub enum Command {
     Demo(DemoCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
+    /// Compares the spool with the database.
+    Spool(SpoolCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

@@ -156,15 +156,12 @@ struct ApiKeyCommand {
 }
 
 /// A subcommand that only names an investigator.
+// rustfmt moves the attribute further right each time.
+#[rustfmt::skip]
 macro_rules! about_one {
     ($command:ident, $word:tt, $description:tt) => {
         #[derive(FromArgs)]
-        #[argh(
-                                    subcommand,
-                                    name = $word,
-                                    description = $description,
-                                    help_triggers("-h", "--help", "help")
-                                )]
+        #[argh(subcommand, name = $word, description = $description, help_triggers("-h", "--help", "help"))]
         struct $command {
             #[argh(positional, arg_name = "who", description = "id, fingerprint or whole name")]
             who: String,

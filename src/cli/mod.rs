@@ -59,6 +59,7 @@ fn run(command: Command) -> Result<()> {
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::View(command) => command.run(),
+        Command::Spool(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

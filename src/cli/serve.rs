@@ -11,11 +11,14 @@ use crate::cli::signals::Signals;
 use crate::cli::watchdog::Talker;
 use crate::cli::{data_dir, load_config};
 use crate::clock::Clock;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Enrol, Flags};
 use crate::error::Result;
 use crate::http::Web;
 use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
 use crate::ops::App;
+use crate::ops::fleet::commands::Couriering;
+use crate::ops::fleet::dispatch::Scheduling;
+use crate::ops::fleet::enrolment;
 use crate::ops::jobs::Jobs;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
@@ -96,17 +99,22 @@ struct Running {
     app: Arc<App>,
     jobs: Jobs,
     recomputing: Recomputing,
+    couriering: Couriering,
+    scheduling: Scheduling,
     server: Server,
     stop: Stop,
     watchdog: Option<Talker>,
 }
 
 impl Running {
-    fn start(config: Config, listeners: Listeners) -> Result<Running> {
+    fn start(mut config: Config, listeners: Listeners) -> Result<Running> {
         let limits = limits_of(&config);
+        config.fleet.enrol = enrol(&config, &listeners);
         let app = Arc::new(open_app(config)?);
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
+        let couriering = Couriering::start(Arc::clone(&app))?;
+        let scheduling = Scheduling::start(Arc::clone(&app))?;
         let stop = Stop::new();
         let server = start_server(&app, listeners, limits, &stop)?;
         let addresses: Vec<String> = server.local_addresses().iter().map(|a| format!("http://{a}")).collect();
@@ -115,15 +123,18 @@ impl Running {
         }
         systemd::ready(&format!("listening on {}", addresses.join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, server, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, couriering, scheduling, server, stop, watchdog })
     }
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, server, stop, watchdog } = self;
+        let Running { app, jobs, mut recomputing, couriering, scheduling, server, stop, watchdog } = self;
         systemd::stopping("finishing what runs");
         stop.set();
+        app.dispatch.polls.close();
         server.join(STOP_MOST);
+        drop(scheduling);
+        drop(couriering);
         recomputing.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();
@@ -131,6 +142,17 @@ impl Running {
         drop(jobs);
         log::info!("Stopped");
     }
+}
+
+/// Who may bring new agents, with the token ready for them.
+fn enrol(config: &Config, listeners: &Listeners) -> Enrol {
+    let enrol = enrolment::resolve(config.fleet.enrol, &listeners.local_addresses());
+    match enrolment::make_token(&config.data_dir, false) {
+        Ok(_) => log::info!("New agents: fleet.enrol is {}", enrol.word()),
+        // Records are taken all the same.
+        Err(error) => log::warn!("New agents can bind no key: {}", error.with_causes()),
+    }
+    enrol
 }
 
 /// Opens the database, with the service manager asked for patience meanwhile.

@@ -1,2 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `muster spool`: files against the database.
+
+use crate::cli::{open_app, print};
+use crate::error::{Error, Kind, Result};
+use crate::ops::fleet::cancel;
+use crate::ops::fleet::spooling::{Differences, Mode, after_cancel, reconcile};
+use crate::store::{Lock, Missing};
+use argh::FromArgs;
+use std::time::Duration;
+
+/// What a running server is about to move is in its place after this.
+const SECOND_LOOK_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "spool",
+    description = "Compare the files of actions and commands with the database.",
+    example = "{command_name} check --data /var/lib/muster",
+    help_triggers("-h", "--help", "help")
+)]
+/// Compares the spool with the database.
+pub struct SpoolCommand {
+    #[argh(subcommand)]
+    what: What,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+enum What {
+    Check(CheckCommand),
+}
+
+#[derive(FromArgs)]
+#[argh(
+    subcommand,
+    name = "check",
+    description = "Tell which files are missing and which are one too many. The database is right, always. Exit status \
+    1 where there is a difference that stays.",
+    note = "While the server runs it mends by itself at its next start; --repair is for when it does not run.",
+    help_triggers("-h", "--help", "help")
+)]
+struct CheckCommand {
+    #[argh(switch, description = "write what is missing and remove what is too many")]
+    repair: bool,
+    #[argh(
+        option,
+        arg_name = "dir",
+        description = "data directory (default $STATE_DIRECTORY, else ./muster-data)"
+    )]
+    data: Option<String>,
+    #[argh(
+        option,
+        arg_name = "file",
+        description = "configuration file (default /etc/muster/muster.toml if it exists)"
+    )]
+    config: Option<String>,
+}
+
+impl SpoolCommand {
+    /// Conflict where there are differences.
+    pub fn run(self) -> Result<()> {
+        match self.what {
+            What::Check(command) => command.run(),
+        }
+    }
+}
+
+impl CheckCommand {
+    fn run(self) -> Result<()> {
+        let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
+        if self.repair {
+            let _lock = Lock::take(&app.config.data_dir, "spool check --repair")?;
+            app.spool.make()?;
+            for id in app.store.half_cancelled_actions()? {
+                cancel::finish(&app, id)?;
+                after_cancel(&app, id)?;
+            }
+            let found = reconcile(&app, Mode::Mend)?;
+            let left = reconcile(&app, Mode::Report)?;
+            print(&report(&found, "mended"))?;
+            return outcome(&left);
+        }
+        let first = reconcile(&app, Mode::Report)?;
+        if first.n_all == 0 {
+            return print(&report(&first, "different"));
+        }
+        std::thread::sleep(SECOND_LOOK_AFTER);
+        let lasting = reconcile(&app, Mode::Report)?.lasting(&first);
+        print(&report(&lasting, "different"))?;
+        outcome(&lasting)
+    }
+}
+
+fn report(found: &Differences, what: &str) -> String {
+    let mut text: String = found.named.iter().map(|line| format!("{line}\n")).collect();
+    let unnamed = found.n_all - found.named.len();
+    if unnamed > 0 {
+        text.push_str(&format!("and {unnamed} more\n"));
+    }
+    text.push_str(&format!("{} files looked at, {} {what}\n", found.n_files, found.n_all));
+    text
+}
+
+fn outcome(found: &Differences) -> Result<()> {
+    match found.n_all {
+        0 => Ok(()),
+        n => Err(Error::new(
+            Kind::Conflict,
+            format!(
+                "{n} files of the spool differ from the database; stop the server and run this with --repair"
+            ),
+        )),
+    }
+}

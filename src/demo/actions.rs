@@ -95,10 +95,9 @@ fn file_search(search: Value) -> Value {
 }
 
 fn plots(roster: &Roster, now: i64) -> Vec<Plot> {
-    let online = "environment->>'os'='linux' AND status='online'".to_owned();
     let plain = Plot {
         name: "Shadow files that others may read",
-        target: online.clone(),
+        target: "environment->>'os'='linux' AND status='online'".to_owned(),
         threat: ["medium", "compliance", "configuration"],
         module: "file",
         parameters: file_search(json!({"paths": ["/etc"], "names": ["^shadow$"], "modes": ["^-......r.."]})),
@@ -110,7 +109,27 @@ fn plots(roster: &Roster, now: i64) -> Vec<Plot> {
         agents: 0.9,
         finds: 0.02,
     };
-    let mut plots = vec![
+    let mut plots: Vec<Plot> = went_well(&plain).into_iter().chain(did_not(&plain)).collect();
+    plots.extend(roster.destroyed.iter().map(|(older, destroyed_at)| Plot {
+        name: "End the older one of two agents",
+        target: format!("queueloc='{}'", older.queueloc),
+        threat: ["low", "operations", "agents"],
+        module: "agentdestroy",
+        parameters: json!({"pid": older.pid, "version": older.version}),
+        signers: &[0],
+        begins_at: destroyed_at - now - 90,
+        agents: 0.0,
+        ..plain.clone()
+    }));
+    plots.push(plain);
+    // As they would have been submitted.
+    plots.sort_by_key(|plot| plot.begins_at.min(-600));
+    plots
+}
+
+/// Actions that have run or do.
+fn went_well(plain: &Plot) -> [Plot; 3] {
+    [
         Plot {
             name: "Hosts with the backdoored liblzma",
             threat: ["critical", "backdoor", "CVE-2024-3094"],
@@ -149,6 +168,12 @@ fn plots(roster: &Roster, now: i64) -> Vec<Plot> {
             finds: 0.1,
             ..plain.clone()
         },
+    ]
+}
+
+/// Actions that have not run, or not to their end.
+fn did_not(plain: &Plot) -> [Plot; 3] {
+    [
         Plot {
             name: "World-writable units of systemd",
             parameters: file_search(
@@ -185,27 +210,7 @@ fn plots(roster: &Roster, now: i64) -> Vec<Plot> {
             finds: 0.3,
             ..plain.clone()
         },
-    ];
-    plots.insert(0, plain);
-    if let Some((older, destroyed_at)) = &roster.destroyed {
-        plots.push(Plot {
-            name: "End the older one of two agents",
-            target: format!("queueloc='{}'", older.queueloc),
-            threat: ["low", "operations", "agents"],
-            module: "agentdestroy",
-            parameters: json!({"pid": older.pid, "version": older.version}),
-            signers: &[0],
-            begins_at: destroyed_at - now - 90,
-            valid_secs: HOUR_SECS,
-            status: ActionStatus::Completed,
-            reason: "",
-            agents: 0.0,
-            finds: 0.0,
-        });
-    }
-    // As they would have been submitted.
-    plots.sort_by_key(|plot| plot.begins_at.min(-600));
-    plots
+    ]
 }
 
 impl Clone for Plot {

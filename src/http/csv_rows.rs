@@ -84,6 +84,7 @@ pub fn export_line(record: &Record) -> Result<Vec<u8>> {
     ])
 }
 
-fn guarded(cell: &str) -> Cow<'_, str> {
+/// A cell that a spreadsheet does not take for a formula.
+pub fn guarded(cell: &str) -> Cow<'_, str> {
     if cell.starts_with(['=', '+', '-', '@', '\t']) { format!("'{cell}").into() } else { cell.into() }
 }

@@ -4,6 +4,8 @@
 //!
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
+mod acl_forms;
+mod action_forms;
 mod agent_api;
 mod aggregates_api;
 mod call;
@@ -17,6 +19,7 @@ mod fleet_api;
 mod fleet_forms;
 mod health;
 mod hosts;
+mod investigator_forms;
 mod mig;
 mod pages;
 mod record_json;
@@ -27,4 +30,5 @@ mod stream;
 mod web;
 pub mod wire;
 
+pub use fleet_api::{double_csv, offline_csv};
 pub use web::Web;

@@ -56,11 +56,23 @@ pub struct Message<'a> {
     pub request_id: Option<&'a str>,
 }
 
+/// `{"error": …}`, which agents of MIG know.
+#[derive(Serialize)]
+struct AgentMessage<'a> {
+    error: &'a str,
+}
+
+/// True for the routes that agents use; those of MIG's clients are told apart before.
+fn is_for_agents(path: &str) -> bool {
+    path.starts_with("/api/v1/")
+}
+
 /// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
 /// answer in JSON.
 fn wants_html(head: &Head) -> bool {
-    let has_forms =
-        ["/records/", "/crashes/", "/investigators"].iter().any(|path| head.path().starts_with(path));
+    let has_forms = ["/records/", "/crashes/", "/fleet/", "/investigators"]
+        .iter()
+        .any(|path| head.path().starts_with(path));
     let is_api = head.path().starts_with("/api/") || head.method == "POST" && !has_forms;
     !is_api && accepted(head.field("accept").unwrap_or("")).iter().any(|kind| kind == "text/html")
 }
@@ -106,6 +118,8 @@ pub fn error(head: &Head, error: &Error) -> Response {
         html(status, views::error_document(head.path(), &failure))
     } else if mig::is_for_clients(head) {
         mig::failure(head, status, &id, &message)
+    } else if is_for_agents(head.path()) {
+        json(status, &AgentMessage { error: &message })
     } else {
         let request_id = kind.is_our_fault().then_some(id.as_str());
         json(status, &Message { message: &message, request_id })

@@ -5,8 +5,10 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    aggregates_api, collector, crash_forms, custom_api, fleet_forms, health, mig, pages, records_api, stream,
+    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
+    fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
 };
+use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
 use crate::views::{self, View, links};
 use rouille::Response;
 use std::borrow::Cow;
@@ -68,6 +70,11 @@ const fn mig(method: &'static str, path: &'static str, help: &'static str, handl
     Route { method, path, body, any_host: true, help, handle }
 }
 
+/// A route of agents, which call the server by whatever name they were given.
+const fn agents(path: &'static str, bytes_max: usize, help: &'static str, handle: Handle) -> Route {
+    Route { method: "POST", path, body: Body::Bytes(bytes_max), any_host: true, help, handle }
+}
+
 /// Every route beside the pages.
 pub const ROUTES: &[Route] = &[
     // The collector.
@@ -89,6 +96,22 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
+    // The fleet. What is asked about agents is answered to this host only.
+    get("/api/fleet/statistics", "The fleet's numbers now and before; local", fleet_api::statistics),
+    get(
+        "/api/fleet/offline",
+        "Names that were heard of and are silent, as JSON or CSV; local",
+        fleet_api::offline,
+    ),
+    get("/api/fleet/double", "Endpoints with several agents, as JSON or CSV; local", fleet_api::double),
+    Route {
+        method: "POST",
+        path: "/api/v1/heartbeat",
+        body: Body::Bytes(HEARTBEAT_BYTES_MAX),
+        any_host: true,
+        help: "Takes an agent's heartbeat; 200 once it is durable",
+        handle: fleet_api::heartbeat,
+    },
     // The API of MIG's clients. Paths may end with a slash and have double ones.
     mig("GET", "/api/v1/heartbeat", "A sign of life", mig::alive),
     mig("GET", "/api/v1/ip", "The address that asks, as text", mig::ip),
@@ -117,7 +140,21 @@ pub const ROUTES: &[Route] = &[
     mig("POST", "/api/v1/manifest/new", "501", mig::no_manifests),
     mig("POST", "/api/v1/manifest/agent", "501", mig::loader_only),
     mig("POST", "/api/v1/manifest/fetch", "501", mig::loader_only),
+    // Agents.
+    agents(
+        "/api/v1/agent/commands",
+        agent_api::FETCH_BYTES_MAX,
+        "Gives an agent with a bound key its commands; waits for them up to a minute",
+        agent_api::give_commands,
+    ),
+    agents(
+        "/api/v1/agent/results",
+        agent_api::RESULTS_BYTES_MAX,
+        "Takes an agent's results of a command",
+        agent_api::take_results,
+    ),
     // What belongs to pages.
+    get("/actions/{id}/results", "The results of an action as JSON or CSV", agent_api::export_results),
     get("/", "Redirects to the records", pages::home),
     get("/records/stream", "New records as server-sent events", stream::open),
     get("/records/export/{name}", "The filtered records as CSV", records_api::export),
@@ -125,11 +162,26 @@ pub const ROUTES: &[Route] = &[
     get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined),
     form("/records/quarantine/{id}/admit", "Stores a post as corrected", pages::admit),
     form("/records/quarantine/{id}/drop", "Drops a post", pages::drop_post),
+    Route {
+        body: Body::Bytes(action_forms::FORM_BYTES_MAX),
+        ..form("/actions/new", "Checks or launches an action", action_forms::compose)
+    },
+    form("/acl", "Sets or removes an entry of the ACL", acl_forms::change),
+    form("/actions/{id}/cancel", "Stops an action", action_forms::cancel),
     get("/crashes/build", "Leads to the crashes of the build chosen", crash_forms::choose_build),
     form("/crashes/guilty_details/{id}/comment", "Notes something about a guilty", crash_forms::comment),
     form("/crashes/guilty_details/{id}/hide", "Hides a guilty or shows it again", crash_forms::hide),
     form("/crashes/blacklist", "Changes the functions that are never guilty", crash_forms::change_blacklist),
     form("/fleet/agents/{id}/unbind", "Lets the next key of an agent's endpoint bind", fleet_forms::unbind),
+    form("/investigators", "Adds an investigator", investigator_forms::add),
+    form("/investigators/{id}/status", "Enables or disables one", investigator_forms::status),
+    form("/investigators/{id}/permissions", "Changes what one may do", investigator_forms::permissions),
+    form(
+        "/investigators/{id}/apikey",
+        "Makes an API key, shown once, or takes it away",
+        investigator_forms::api_key,
+    ),
+    form("/investigators/{id}/remove", "Removes one", investigator_forms::remove),
     get("/assets/{name}", "Style sheet, script and icon", pages::asset),
     // Health.
     get("/healthz", "200 while the process is alive", health::alive),

@@ -38,6 +38,7 @@ macro_rules! go_struct {
 
         impl $name {
             /// The JSON as a Go program writes it. Fails where Go cannot: an infinite number, a year past 9999.
+            #[allow(dead_code, reason = "some are only read")]
             pub fn to_json(&self) -> $crate::error::Result<String> {
                 let mut text = String::new();
                 $crate::model::go_json::GoJson::encode(self, &mut text)?;

@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::model::time::DAY_SECS;
 use crate::ops::App;
+use crate::ops::fleet::statistics;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +33,14 @@ const JOBS: &[Job] = &[
         every: Duration::from_secs(6 * 3_600),
         run: fold_heartbeats,
     },
+    Job { name: "take the fleet's numbers", first_after: MINUTE, every: MINUTE, run: statistics::take },
+    Job {
+        name: "warn of double agents",
+        first_after: MINUTE,
+        every: MINUTE,
+        run: statistics::warn_of_doubles,
+    },
+    Job { name: "thin out the fleet's numbers", first_after: MINUTE, every: HOUR, run: statistics::thin },
     Job { name: "sweep what agents shared", first_after: HOUR, every: HOUR, run: sweep_shared },
     Job { name: "tidy the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: tidy },
     Job { name: "check the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: check },

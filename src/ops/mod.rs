@@ -41,6 +41,8 @@ pub struct App {
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
     pub dispatch: fleet::dispatch::Dispatch,
+    /// The double agents that the log was told of.
+    pub warned_pairs: fleet::statistics::WarnedPairs,
 }
 
 impl App {
@@ -57,6 +59,7 @@ impl App {
             failures: fleet::authenticate::Failures::default(),
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
+            warned_pairs: fleet::statistics::WarnedPairs::default(),
         }
     }
 

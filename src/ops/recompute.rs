@@ -31,13 +31,18 @@ impl Wake {
         self.want(|wanted| wanted.look = true);
     }
 
+    /// Ends the thread's next wait for good.
+    pub fn stop(&self) {
+        self.want(|wanted| wanted.stop = true);
+    }
+
     fn want(&self, set: impl FnOnce(&mut Wanted)) {
         set(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.1.notify_all();
     }
 
     /// Waits until it is woken or `most` has passed; false where it is to stop.
-    fn wait(&self, most: Duration) -> bool {
+    pub(crate) fn wait(&self, most: Duration) -> bool {
         let until = Instant::now() + most;
         let mut wanted = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         while !wanted.stop && !wanted.look {
@@ -51,7 +56,8 @@ impl Wake {
         !wanted.stop
     }
 
-    fn is_stopped(&self) -> bool {
+    /// True once it is to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner).stop
     }
 }
@@ -75,7 +81,7 @@ impl Recomputing {
 
     /// Ends it after the running step.
     pub fn stop(&mut self) {
-        self.wake.want(|wanted| wanted.stop = true);
+        self.wake.stop();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

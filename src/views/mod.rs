@@ -8,6 +8,7 @@
 //! inline script or style; every page works without JavaScript. Nothing here knows HTTP: `http` finds the view,
 //! hands over an [`Asked`], and sends what [`document`] makes of the [`Page`].
 
+pub mod acl;
 pub mod actions;
 pub mod assets;
 pub mod backtrace;
@@ -17,6 +18,7 @@ pub mod crashes;
 pub mod custom;
 pub mod error_page;
 pub mod fleet;
+pub mod investigators;
 pub mod layout;
 pub mod links;
 pub mod mce;
@@ -58,7 +60,11 @@ pub const VIEWS: &[&View] = &[
     &fleet::AGENT,
     &actions::VIEW,
     &actions::ACTION,
+    &actions::NEW,
+    &acl::VIEW,
     &actions::COMMAND,
+    &investigators::VIEW,
+    &investigators::ONE,
     &custom::VIEW,
 ];
 

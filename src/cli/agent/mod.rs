@@ -3,6 +3,9 @@
 //! needs no database.
 
 mod bundle;
+mod enrol;
+mod list;
+mod offline;
 mod run;
 
 use crate::error::Result;
@@ -27,6 +30,12 @@ pub struct AgentCommand {
 enum Action {
     Run(Box<run::RunCommand>),
     Bundle(bundle::BundleCommand),
+    List(list::ListCommand),
+    Show(list::ShowCommand),
+    Offline(offline::OfflineCommand),
+    Double(offline::DoubleCommand),
+    Token(enrol::TokenCommand),
+    Unbind(enrol::UnbindCommand),
 }
 
 impl AgentCommand {
@@ -35,6 +44,12 @@ impl AgentCommand {
         match self.action {
             Action::Run(command) => command.run(),
             Action::Bundle(command) => command.run(),
+            Action::List(command) => command.run(),
+            Action::Show(command) => command.run(),
+            Action::Offline(command) => command.run(),
+            Action::Double(command) => command.run(),
+            Action::Token(command) => command.run(),
+            Action::Unbind(command) => command.run(),
         }
     }
 }

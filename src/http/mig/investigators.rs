@@ -92,7 +92,14 @@ fn multipart(call: &Call) -> Result<Vec<(String, Vec<u8>)>> {
         return Err(Error::invalid("request Content-Type isn't multipart/form-data"));
     }
     // A boundary may be quoted, which rouille does not know.
-    let fields = vec![("Content-Type".to_owned(), content_type.replace('"', ""))];
+    let content_type = content_type.replace('"', "");
+    let boundary = content_type.split("boundary=").nth(1).and_then(|rest| rest.split(';').next());
+    let boundary = boundary.ok_or_else(|| Error::invalid("no multipart boundary param in Content-Type"))?;
+    // Where the end is missing, rouille would stop silently.
+    if !call.body.trim_ascii_end().ends_with(format!("--{}--", boundary.trim()).as_bytes()) {
+        return Err(Error::invalid("The multipart form ends without its boundary"));
+    }
+    let fields = vec![("Content-Type".to_owned(), content_type)];
     let request = Request::fake_http("POST", "/", fields, call.body.clone());
     let mut form = get_multipart_input(&request)
         .map_err(|_| Error::invalid("no multipart boundary param in Content-Type"))?;

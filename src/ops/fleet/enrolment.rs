@@ -27,14 +27,36 @@ pub fn key_digest(key: &str) -> [u8; 32] {
 
 /// What a field `Authorization: Bearer KEY` shows.
 pub fn shown_key(head_authorization: Option<&str>) -> ShownKey {
-    let Some(field) = head_authorization else { return ShownKey::None };
+    match bearer_key(head_authorization) {
+        Ok(None) => ShownKey::None,
+        Ok(Some(key)) => ShownKey::Key(key_digest(key)),
+        Err(_) => ShownKey::Malformed,
+    }
+}
+
+/// The key of a field `Authorization: Bearer KEY`; none where there is no such field. Unauthorized where it is of
+/// another form.
+pub fn bearer_key(head_authorization: Option<&str>) -> Result<Option<&str>> {
+    let Some(field) = head_authorization else { return Ok(None) };
     let key = match field.trim().split_once(' ') {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
         _ => "",
     };
     let is_key = (KEY_BYTES_MIN..=KEY_BYTES_MAX).contains(&key.len())
         && key.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_key { ShownKey::Key(key_digest(key)) } else { ShownKey::Malformed }
+    if is_key {
+        return Ok(Some(key));
+    }
+    Err(unauthorized(format!(
+        "The field Authorization must be Bearer and a key of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} visible characters"
+    )))
+}
+
+/// The digest of the key that a request shows. Unauthorized where it shows none.
+pub fn required_key(head_authorization: Option<&str>) -> Result<[u8; 32]> {
+    let key = bearer_key(head_authorization)?;
+    let key = key.ok_or_else(|| unauthorized("This needs the agent's key: Authorization: Bearer KEY"))?;
+    Ok(key_digest(key))
 }
 
 /// The endpoint whose key a request shows. Unauthorized where it shows none or another, and where the endpoint has
@@ -44,16 +66,7 @@ pub fn authenticated_endpoint(
     head_authorization: Option<&str>,
     queueloc: &str,
 ) -> Result<EndpointRow> {
-    let shown = match shown_key(head_authorization) {
-        ShownKey::Key(digest) => digest,
-        ShownKey::None => return Err(unauthorized("This needs the agent's key: Authorization: Bearer KEY")),
-        ShownKey::Malformed => {
-            return Err(unauthorized(format!(
-                "The field Authorization must be Bearer and a key of {KEY_BYTES_MIN} to {KEY_BYTES_MAX} visible \
-                 characters"
-            )));
-        }
-    };
+    let shown = required_key(head_authorization)?;
     let endpoint = app.store.endpoint_by_queueloc(queueloc)?;
     match endpoint {
         Some(endpoint) if endpoint.key_digest.is_some_and(|digest| is_same(&digest, &shown)) => Ok(endpoint),

@@ -7,6 +7,7 @@ pub mod agents;
 pub mod authenticate;
 pub mod cancel;
 pub mod commands;
+pub mod compose;
 pub mod dispatch;
 pub mod enrolment;
 pub mod heartbeat;
@@ -17,9 +18,3 @@ pub mod signatures;
 pub mod spooling;
 pub mod statistics;
 pub mod submit;
-
-// Until the scheduler has it.
-impl dispatch::Dispatch {
-    /// Asks for a comparison of spool and database.
-    pub fn ask_for_comparison(&self) {}
-}

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::model::command::{ActionStatus, CommandStatus};
 use crate::ops::App;
 use crate::spool::{Name, NewFile, Place, Spool};
-use crate::store::fleet::{ActionMove, ActionRow, CommandQuery};
+use crate::store::fleet::{ActionMove, ActionRow, CommandQuery, CommandState};
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -139,29 +139,60 @@ pub fn after_cancel(app: &App, id: i64) -> Result<()> {
     }
 }
 
+/// Ends commands that nobody answered, file by file and row by row; how many it ended. The caller holds the spool's
+/// turn.
+pub fn end_commands(app: &App, ids: &[i64], to: CommandStatus, now: i64) -> Result<usize> {
+    for_files(app, ids, Some((to, now)), |files| app.spool.write(files))?;
+    let ended = app.store.end_commands(ids.to_vec(), to, now)?;
+    // Those that another process cancelled meanwhile, too, get the file that their row wants.
+    let others: Vec<i64> = ids.iter().copied().filter(|id| ended.binary_search(id).is_err()).collect();
+    follow_commands(app, &others)?;
+    for_names(app, &ended, |names| {
+        let places = [Place::CommandReady, Place::CommandInflight];
+        let surplus = names.iter().flat_map(|name| places.map(|place| (place, *name)));
+        removed(app, &surplus.collect::<Vec<_>>());
+    })?;
+    Ok(ended.len())
+}
+
+fn for_names(app: &App, ids: &[i64], with: impl FnOnce(&[Name])) -> Result<()> {
+    let states = app.store.command_states(ids)?;
+    let name = |state: CommandState| Name::Command { action_id: state.action_id, id: state.id };
+    with(&states.into_iter().flatten().map(name).collect::<Vec<_>>());
+    Ok(())
+}
+
 /// Writes the files of commands where their rows say, and removes them elsewhere. The caller holds the spool's turn.
 pub fn follow_commands(app: &App, ids: &[i64]) -> Result<()> {
+    for_files(app, ids, None, |files| {
+        app.spool.write(files)?;
+        let mut surplus = Vec::new();
+        for file in files {
+            let others = Place::ALL.iter().filter(|place| !place.is_of_actions() && **place != file.place);
+            surplus.extend(others.map(|place| (*place, file.name)));
+        }
+        removed(app, &surplus);
+        Ok(())
+    })
+}
+
+/// Hands the files of commands over, a bounded number of bytes at a time. `ending`: as they would be when ended so.
+fn for_files(
+    app: &App,
+    ids: &[i64],
+    ending: Option<(CommandStatus, i64)>,
+    mut with: impl FnMut(&[NewFile]) -> Result<()>,
+) -> Result<()> {
     let (mut files, mut bytes) = (Vec::new(), 0);
     for few in ids.chunks(PAPERS_PER_READ) {
-        for file in papers::stored_command_files(app, few)? {
+        for file in papers::stored_command_files(app, few, ending)? {
             bytes += file.text.len();
             files.push(file);
         }
         if bytes > BYTES_PER_WRITE {
-            follow_files(app, &std::mem::take(&mut files))?;
+            with(&std::mem::take(&mut files))?;
             bytes = 0;
         }
     }
-    follow_files(app, &files)
-}
-
-fn follow_files(app: &App, files: &[NewFile]) -> Result<()> {
-    app.spool.write(files)?;
-    let mut surplus = Vec::new();
-    for file in files {
-        let others = Place::ALL.iter().filter(|place| !place.is_of_actions() && **place != file.place);
-        surplus.extend(others.map(|place| (*place, file.name)));
-    }
-    removed(app, &surplus);
-    Ok(())
+    with(&files)
 }

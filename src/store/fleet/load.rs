@@ -2,7 +2,7 @@
 //! Loading a made-up fleet: rows as they are given, through large transactions, without the rules of heartbeats,
 //! submissions and results. Only the demo uses it.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::agent::Environment;
 use crate::model::command::{ActionStatus, CommandStatus};
 use crate::model::investigator::Permissions;
@@ -233,14 +233,12 @@ impl FleetLoad {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// Adds an agent, and its endpoint where that is new.
-    pub fn agent(&mut self, agent: &LoadedAgent) -> Result<AgentIds> {
-        self.row()?;
-        let endpoint_id = self.endpoint_id(agent)?;
-        let shared = Environment { addresses: None, publicip: String::new(), ..agent.environment.clone() };
+    /// The ids of environment, tags, name and version, and the machine id that was among the tags.
+    fn shared(&mut self, agent: &LoadedAgent) -> Result<([i64; 4], Option<Value>)> {
+        let alone = Environment { addresses: None, publicip: String::new(), ..agent.environment.clone() };
         let environment_id = self.id(
             "environments",
-            &shared.to_json()?,
+            &alone.to_json()?,
             "SELECT id FROM environments WHERE digest = ?1",
             "INSERT INTO environments (digest, environment) VALUES (?1, ?2)",
         )?;
@@ -259,10 +257,19 @@ impl FleetLoad {
             "SELECT id FROM agent_names WHERE name = ?1",
             "INSERT INTO agent_names (name) VALUES (?1)",
         )?;
-        let version_id = self.version_id(&agent.version)?;
+        Ok(([environment_id, tags_id, name_id, self.version_id(&agent.version)?], machine_id))
+    }
+
+    /// Adds an agent, and its endpoint where that is new.
+    pub fn agent(&mut self, agent: &LoadedAgent) -> Result<AgentIds> {
+        self.row()?;
+        let endpoint_id = self.endpoint_id(agent)?;
+        let ([environment_id, tags_id, name_id, version_id], machine_id) = self.shared(agent)?;
         let addresses = serde_json::to_string(&agent.environment.addresses.clone().unwrap_or_default())
-            .map_err(|error| crate::error::Error::internal("Cannot write JSON").because(error))?;
+            .map_err(|error| Error::internal("Cannot write JSON").because(error))?;
         let publicip = &agent.environment.publicip;
+        let machine_id = machine_id.as_ref().and_then(Value::as_str);
+        let (destroyed_at, pid) = (agent.destroyed_at, agent.pid);
         self.connection
             .prepare_cached(
                 "INSERT INTO agents (endpoint_id, pid, mode, refreshed_at, destroyed_at, publicip, addresses,
@@ -270,14 +277,14 @@ impl FleetLoad {
             )?
             .execute(params![
                 endpoint_id,
-                agent.pid,
+                pid,
                 agent.started_at,
-                agent.destroyed_at,
+                destroyed_at,
                 publicip,
                 addresses,
-                machine_id.as_ref().and_then(Value::as_str)
+                machine_id
             ])?;
-        let agent_id = self.connection.last_insert_rowid();
+        let ids = AgentIds { agent_id: self.connection.last_insert_rowid(), endpoint_id };
         self.connection
             .prepare_cached(
                 "INSERT INTO agent_states (endpoint_id, agent_id, heartbeat_at, started_at, name_id, version_id,
@@ -285,34 +292,32 @@ impl FleetLoad {
             )?
             .execute(params![
                 endpoint_id,
-                agent_id,
+                ids.agent_id,
                 agent.heartbeat_at,
                 agent.started_at,
                 name_id,
                 version_id,
                 environment_id,
                 tags_id,
-                agent.destroyed_at.is_some()
+                destroyed_at.is_some()
             ])?;
         if let Some((version, until_at)) = &agent.was {
             let version_id = self.version_id(version)?;
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO agent_history (agent_id, until_at, name_id, version_id, environment_id, tags_id,
-                       publicip, addresses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute(params![
-                    agent_id,
-                    until_at,
-                    name_id,
-                    version_id,
-                    environment_id,
-                    tags_id,
-                    publicip,
-                    addresses
-                ])?;
+            let sql =
+                "INSERT INTO agent_history (agent_id, until_at, name_id, version_id, environment_id, tags_id,
+                publicip, addresses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+            self.connection.prepare_cached(sql)?.execute(params![
+                ids.agent_id,
+                until_at,
+                name_id,
+                version_id,
+                environment_id,
+                tags_id,
+                publicip,
+                addresses
+            ])?;
         }
-        Ok(AgentIds { agent_id, endpoint_id })
+        Ok(ids)
     }
 
     /// Adds an investigator, unless one with the same key is there; gives the id.

@@ -16,7 +16,6 @@ mod statistics;
 mod sweep;
 mod targets;
 mod tokens;
-mod unused;
 
 pub use acl::{ACL_MODULES_MAX, ACL_WEIGHTS_MAX, AclModule, NewAclModule, WeightRow, to_acl};
 pub use actions::{ActionCounters, ActionQuery, ActionRow, NewAction, NewSignature, Signer};

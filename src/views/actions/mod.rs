@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Actions: the list `/actions`, one action `/actions/ID` with its commands, one command with all its results.
+//! Actions: the list `/actions`, one action `/actions/ID` with its commands, one command with all its results,
+//! and `/actions/new`, where one is composed.
 //!
-//! Only a local viewer sees them. How an action is composed and signed is not here.
+//! Only a local viewer sees them.
 
 pub mod command;
 pub mod commands;
+pub mod compose;
 pub mod details;
 pub mod list;
 mod results;
 
 pub use command::VIEW as COMMAND;
+pub use compose::VIEW as NEW;
 pub use details::VIEW as ACTION;
 pub use list::VIEW;
 pub use results::{Results, export_url};

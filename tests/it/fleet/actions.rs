@@ -4,6 +4,8 @@
 mod acl;
 mod cancelling;
 mod command_line;
+mod pages;
+mod posted;
 mod refused;
 mod stored;
 

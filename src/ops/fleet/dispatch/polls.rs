@@ -61,8 +61,12 @@ impl Polls {
         let mut state = self.inner.lock();
         state.next += 1;
         let woken = Mutex::new(state.is_closed.then_some(Woken::Stopping));
-        let waiter =
-            Arc::new(Waiter { number: state.next, instance: instance.to_owned(), woken, changed: Condvar::new() });
+        let waiter = Arc::new(Waiter {
+            number: state.next,
+            instance: instance.to_owned(),
+            woken,
+            changed: Condvar::new(),
+        });
         let waiting = state.waiting.entry(endpoint_id).or_default();
         for other in waiting.iter().filter(|other| other.instance == instance) {
             other.wake(Woken::Superseded);

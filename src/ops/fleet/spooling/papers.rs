@@ -76,8 +76,13 @@ fn read_agents(app: &App, ids: BTreeSet<i64>) -> Result<BTreeMap<i64, Agent>> {
     Ok(app.store.agents(&ids, thresholds)?.iter().map(|row| (row.id, row.to_agent())).collect())
 }
 
-/// The files of commands as they are stored, each where it belongs. Ids that are none are left out.
-pub fn stored_command_files(app: &App, ids: &[i64]) -> Result<Vec<NewFile>> {
+/// The files of commands as they are stored, each where it belongs; with `ending`, as they would be when ended with
+/// this status at this time. Ids that are none are left out.
+pub fn stored_command_files(
+    app: &App,
+    ids: &[i64],
+    ending: Option<(CommandStatus, i64)>,
+) -> Result<Vec<NewFile>> {
     let mut papers = Vec::with_capacity(ids.len());
     for row in app.store.commands(ids)? {
         let results = row.results.as_deref().map(serde_json::from_str).transpose().map_err(|error| {
@@ -88,10 +93,10 @@ pub fn stored_command_files(app: &App, ids: &[i64]) -> Result<Vec<NewFile>> {
             id: row.id,
             action_id: row.action_id,
             agent_id: row.agent_id,
-            status: row.status,
+            status: ending.map_or(row.status, |(status, _)| status),
             results,
             prepared_at: row.prepared_at,
-            finished_at: row.finished_at,
+            finished_at: ending.map_or(row.finished_at, |(_, now)| Some(now)),
         });
     }
     let heads: Vec<(Place, Name)> =

@@ -6,12 +6,10 @@
 
 use crate::error::Result;
 use crate::model::action::Action;
-use crate::model::command::CommandStatus;
 use crate::ops::App;
 use crate::ops::fleet::spooling::{FILES_PER_TURN, follow_commands, papers};
 use crate::spool::{Dropped, Name, Place};
 use crate::store::fleet::{ActionState, CommandState};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 const HOUR_SECS: i64 = 3_600;
@@ -46,6 +44,13 @@ impl Differences {
         }
     }
 
+    /// How many there are of each sort, for a line of the log.
+    pub fn summary(&self) -> String {
+        let n_missing = self.named.iter().filter(|line| line.ends_with("is missing")).count();
+        let what = format!("{n_missing} missing, {} too many", self.named.len() - n_missing);
+        if self.n_all > self.named.len() { format!("{what}, and more: {} in all", self.n_all) } else { what }
+    }
+
     /// Only those that `other` has too: what was merely on its way is gone at the second look.
     pub fn lasting(mut self, other: &Differences) -> Differences {
         self.named.retain(|line| other.named.contains(line));
@@ -59,9 +64,6 @@ pub fn reconcile(app: &App, mode: Mode) -> Result<Differences> {
     let comparison =
         Comparison { app, mode, since: app.clock.now() - app.config.fleet.spool_keep_hours * HOUR_SECS };
     let mut differences = Differences::default();
-    if mode == Mode::Mend {
-        comparison.end_abandoned()?;
-    }
     for place in Place::ALL {
         comparison.walk_place(place, &mut differences)?;
     }
@@ -77,20 +79,6 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Commands of cancelled actions that are still open: whoever cancelled was cut off.
-    fn end_abandoned(&self) -> Result<()> {
-        loop {
-            let _turn = self.app.spool.turn();
-            let found = self.app.store.abandoned_commands(FILES_PER_TURN)?;
-            if found.is_empty() {
-                return Ok(());
-            }
-            let ids: Vec<i64> = found.iter().map(|command| command.id).collect();
-            self.app.store.end_commands(ids.clone(), CommandStatus::Cancelled, self.app.clock.now())?;
-            follow_commands(self.app, &ids)?;
-        }
-    }
-
     fn walk_place(&self, place: Place, differences: &mut Differences) -> Result<()> {
         let mut names = Vec::new();
         for name in self.app.spool.list(place)? {
@@ -261,17 +249,6 @@ impl Comparison<'_> {
     fn has_file(&self, finished_at: Option<i64>) -> bool {
         finished_at.is_none_or(|at| at >= self.since + HOUR_SECS / 4)
     }
-}
-
-/// How the differences are spread over what they concern, for a line of the log.
-pub fn summary(differences: &Differences) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for line in &differences.named {
-        let what = if line.ends_with("is missing") { "missing" } else { "too many" };
-        *counts.entry(what).or_default() += 1;
-    }
-    let parts: Vec<String> = counts.iter().map(|(what, n)| format!("{n} {what}")).collect();
-    parts.join(", ")
 }
 
 fn action_id(name: Name) -> i64 {

@@ -46,7 +46,7 @@ impl Store {
         })
     }
 
-    /// Ends commands that are not over; those that it ended.
+    /// Ends commands that are not over; those that it ended, by id.
     pub fn end_commands(&self, ids: Vec<i64>, to: CommandStatus, now: i64) -> Result<Vec<i64>> {
         self.writer().change(false, move |write| {
             let mut moved = Moved::default();
@@ -57,18 +57,8 @@ impl Store {
                 }
             }
             moved.count(write.connection, now)?;
+            ended.sort_unstable();
             Ok(ended)
-        })
-    }
-
-    /// Commands that are not over although their action is: somebody was cut off while cancelling it.
-    pub fn abandoned_commands(&self, most: usize) -> Result<Vec<CommandState>> {
-        self.read(READ_MOST, |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT c.id, c.action_id, c.status, c.finished_at FROM commands c INDEXED BY commands__open
-                 JOIN actions a ON a.id = c.action_id WHERE c.status <= 2 AND a.status >= 5 LIMIT ?1",
-            )?;
-            states(statement.query([most as i64])?, command_state)
         })
     }
 

@@ -2,6 +2,7 @@
 //! The real agent: against a server in the wrong hands, and with a real one.
 
 mod process;
+mod real;
 mod rogue;
 
 use process::{GPG, Home, find, in_secs, sign, signed};
@@ -153,6 +154,19 @@ fn what_ran_before_a_crash_is_answered_again_and_not_run_again() {
     std::fs::remove_dir_all(home.path("state/answers")).unwrap();
     let _agent = home.start(&rogue.url(), &[]);
     assert!(first_error(&rogue.ask(1, &action)).contains("cut off"));
+}
+
+#[test]
+fn results_that_the_server_refuses_are_answered_with_the_reason() {
+    let (rogue, home) = (Rogue::start(), Home::new());
+    let _agent = home.start(&rogue.url(), &[]);
+    rogue.said().results_refused = 1;
+    let answer = rogue.ask(1, &signed("refused", LINUX, find(&home.path(""), "^state$")));
+    assert_eq!(answer["status"], "success", "{answer}");
+    let again = rogue.wait_for("another answer", |said| said.results.get(1).cloned());
+    assert_eq!((&again["id"], &again["status"]), (&answer["id"], &json!("failed")));
+    assert!(first_error(&again).contains("too deep"), "{again}");
+    assert_eq!(again["finishtime"], answer["finishtime"]);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub struct Said {
     pub raw: VecDeque<Vec<u8>>,
     /// So many results are heard, and the connection is closed without a word.
     pub results_dropped: usize,
+    /// So many results are refused.
+    pub results_refused: usize,
 }
 
 /// The server; it runs until the tests end.
@@ -102,6 +104,12 @@ fn serve(stream: TcpStream, said: &Mutex<Said>) -> Option<()> {
                 if said.results_dropped > 0 {
                     said.results_dropped -= 1;
                     return None;
+                }
+                if said.results_refused > 0 {
+                    said.results_refused -= 1;
+                    let refusal = b"HTTP/1.1 400 No\r\nContent-Length: 21\r\n\r\n{\"error\":\"too deep\"}\n";
+                    stream.write_all(refusal).ok()?;
+                    continue;
                 }
                 b"{\"error\":null,\"is_late\":false,\"is_repeated\":false}".to_vec()
             }

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The server is killed in the middle of everything: afterwards each action and command is in one state, in the
+//! database and in the spool.
+
+use super::{Fleet, action, action_at, wait_for};
+use crate::hostile::random::Random;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const ROUNDS: usize = 10;
+const AGENTS: usize = 60;
+const WORKERS: usize = 6;
+
+/// Agents fetch and answer until `is_over` or the server is gone; which answers were confirmed.
+fn work(fleet: &Fleet, worker: usize, is_over: &AtomicBool, confirmed: &Mutex<BTreeSet<i64>>) {
+    let mut round = 0;
+    while !is_over.load(Ordering::SeqCst) {
+        round += 1;
+        let Ok(connection) = crate::support::Connection::open(fleet.server.address) else { return };
+        let mut agent = super::SimulatedAgent { connection, n: 1, instance: String::new() };
+        for n in (1..=AGENTS).filter(|n| n % WORKERS == worker) {
+            // Started anew each time: what was fetched before a kill is fetched again.
+            (agent.n, agent.instance) = (n, format!("{worker}-{round}"));
+            let Ok(answer) = agent.try_fetch(0) else { return };
+            if answer.status != 200 {
+                assert_eq!(answer.status, 503, "{}", answer.text());
+                continue;
+            }
+            for entry in answer.json()["commands"].as_array().unwrap() {
+                let id = entry["command"]["id"].as_i64().unwrap();
+                let body = serde_json::json!({"id": id, "status": "success", "results": [super::found()]});
+                match agent.post("/api/v1/agent/results", &super::key(n), &body) {
+                    Ok(answer) if answer.status == 200 => drop(confirmed.lock().unwrap().insert(id)),
+                    Ok(answer) => assert_eq!(answer.status, 503, "{}", answer.text()),
+                    Err(_) => return,
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn after_kills_in_the_middle_everything_is_in_one_state() {
+    let mut fleet = Fleet::start(AGENTS);
+    let mut random = Random::new(6);
+    let confirmed = Mutex::new(BTreeSet::new());
+    let mut n_actions = 0;
+    for round in 0..ROUNDS {
+        let names: Vec<String> = (0..2).map(|n| format!("kill-{round}-{n}")).collect();
+        let signed: Vec<_> = names.iter().map(|name| action(name)).collect();
+        n_actions += signed.len();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for worker in 0..WORKERS {
+                let (fleet, is_over, confirmed) = (&fleet, &is_over, &confirmed);
+                scope.spawn(move || work(fleet, worker, is_over, confirmed));
+            }
+            for (n, action) in signed.iter().enumerate() {
+                fleet.drop_file(&format!("{round}-{n}.json"), action.to_json().unwrap().as_bytes());
+            }
+            std::thread::sleep(Duration::from_millis(100 + random.below(1_400) as u64));
+            fleet.server.signal("KILL");
+            is_over.store(true, Ordering::SeqCst);
+        });
+        fleet.restart();
+        // What was confirmed is there.
+        let database = fleet.database();
+        for id in confirmed.lock().unwrap().iter() {
+            let sql = "SELECT status FROM commands WHERE id = ?1";
+            let status: i64 = database.query_row(sql, [id], |row| row.get(0)).unwrap();
+            assert_eq!(status, 3, "round {round}: command {id}");
+        }
+        fleet.assert_counters_true();
+    }
+    // All is finished, and agrees.
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let (fleet, is_over, confirmed) = (&fleet, &is_over, &confirmed);
+            scope.spawn(move || work(fleet, worker, is_over, confirmed));
+        }
+        wait_for("all to be over", || {
+            fleet.number("SELECT count(*) FROM actions WHERE status = 5") == n_actions as i64
+        });
+        is_over.store(true, Ordering::SeqCst);
+    });
+    let commands = (n_actions * AGENTS) as i64;
+    assert_eq!(fleet.number("SELECT count(*) FROM commands WHERE status = 3"), commands);
+    assert_eq!(fleet.number("SELECT count(*) FROM commands"), commands);
+    fleet.assert_counters_true();
+    wait_for("files", || fleet.files("command/done").len() as i64 == commands);
+    fleet.assert_spool_clean();
+    assert_eq!(fleet.server.stop(), Some(0));
+    assert_eq!(std::fs::read_dir(fleet.spool().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_difference_is_told_and_mended() {
+    let mut fleet = Fleet::start(3);
+    let id = fleet.submit(&action("differs"));
+    let later = fleet.submit(&action_at("later", "status = 'online'", 600, 600));
+    fleet.wait_for_status(id, "inflight");
+    fleet.wait_for_status(later, "scheduled");
+    fleet.agent(1).fetch_ids();
+    assert_eq!(fleet.server.stop(), Some(0));
+    let spool = fleet.spool();
+    let ready = fleet.files("command/ready");
+    std::fs::remove_file(spool.join("command/ready").join(&ready[0])).unwrap();
+    std::fs::copy(spool.join("command/ready").join(&ready[1]), spool.join("command/done").join(&ready[1]))
+        .unwrap();
+    std::fs::write(spool.join(format!("action/done/{id}.json")), "{}").unwrap();
+    std::fs::write(spool.join("command/inflight/7-999.json"), "{}").unwrap();
+    std::fs::write(spool.join(format!("action/new/{later}.json")), "").unwrap();
+    let (code, text) = fleet.muster(&["spool", "check"]);
+    assert_eq!(code, 1, "{text}");
+    for line in [
+        format!("command/ready/{} is missing", ready[0]),
+        format!("command/done/{} is one too many: the command is prepared", ready[1]),
+        format!("action/done/{id}.json is one too many: the action is inflight"),
+        "command/inflight/7-999.json is one too many: there is no such command".to_owned(),
+        format!("action/new/{later}.json is missing"),
+    ] {
+        assert!(text.contains(&line), "{line} in:\n{text}");
+    }
+    let (code, text) = fleet.muster(&["spool", "check", "--repair"]);
+    assert_eq!(code, 0, "{text}");
+    fleet.assert_spool_clean();
+    fleet.restart();
+    let (code, text) = fleet.muster(&["spool", "check", "--repair"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("in use by"), "{text}");
+}
