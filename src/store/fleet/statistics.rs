@@ -332,16 +332,18 @@ impl Store {
     /// The names heard of at `seen_from` or later and not at `silent_from` or later, sorted.
     pub fn offline_agents(&self, seen_from: i64, silent_from: i64) -> Result<Vec<OfflineAgent>> {
         self.read(READ_MOST, |connection| {
-            let mut last: HashMap<i64, i64> = HashMap::new();
             let mut statement = connection
                 .prepare_cached("SELECT name_id, heartbeat_at FROM agent_states WHERE heartbeat_at >= ?1")?;
             let mut rows = statement.query([seen_from])?;
+            let mut last: Vec<(i64, i64)> = Vec::new();
             while let Some(row) = rows.next()? {
-                let heartbeat_at: i64 = row.get(1)?;
-                let last = last.entry(row.get(0)?).or_insert(heartbeat_at);
-                *last = heartbeat_at.max(*last);
+                last.push((row.get(0)?, row.get(1)?));
             }
-            last.retain(|_, at| *at < silent_from);
+            // The last heartbeat of each name comes first and stays.
+            last.sort_unstable_by(|a, b| b.cmp(a));
+            last.dedup_by_key(|(name_id, _)| *name_id);
+            last.retain(|(_, at)| *at < silent_from);
+            last.reverse();
             names_in_order(connection, &last)
         })
     }
@@ -397,8 +399,9 @@ pub(super) fn named_doubles(
     Ok(doubles)
 }
 
-/// The names with these ids, sorted. Where they are many, walking all names in order is faster than sorting them.
-fn names_in_order(connection: &Connection, last: &HashMap<i64, i64>) -> Result<Vec<OfflineAgent>> {
+/// The names with these ids, sorted; `last` is in the order of ids. Where they are many, walking all names in order is
+/// faster than sorting them.
+fn names_in_order(connection: &Connection, last: &[(i64, i64)]) -> Result<Vec<OfflineAgent>> {
     const WALK_FROM: usize = 2_000;
     let mut offline = Vec::with_capacity(last.len());
     if last.len() < WALK_FROM {
@@ -413,7 +416,9 @@ fn names_in_order(connection: &Connection, last: &HashMap<i64, i64>) -> Result<V
     let mut walk = connection.prepare_cached("SELECT id, name FROM agent_names ORDER BY name")?;
     let mut rows = walk.query([])?;
     while let Some(row) = rows.next()? {
-        if let Some(at) = last.get(&row.get::<_, i64>(0)?) {
+        if let Ok(index) = last.binary_search_by_key(&row.get(0)?, |(id, _)| *id)
+            && let Some((_, at)) = last.get(index)
+        {
             offline.push(OfflineAgent { name: row.get(1)?, last_heartbeat_at: *at });
         }
     }
