@@ -3,7 +3,7 @@
 
 use crate::cli::input::read_file;
 use crate::cli::{open_app, print};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::fleet::acl;
 use crate::store::Missing;
 use crate::store::fleet::AclModule;
@@ -207,16 +207,10 @@ fn entry_text(entry: &AclModule) -> String {
 
 impl SetCommand {
     fn run(self) -> Result<()> {
-        let weights = self.weight.iter().map(|word| read_weight(word)).collect::<Result<Vec<_>>>()?;
+        let weights = self.weight.iter().map(|word| acl::read_weight(word)).collect::<Result<Vec<_>>>()?;
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
         print(&entry_text(&acl::set(&app, &self.module, self.minimum, &weights)?))
     }
-}
-
-/// `WHO=N`; a name may hold `=` itself.
-fn read_weight(word: &str) -> Result<(String, u32)> {
-    let read = word.rsplit_once('=').and_then(|(who, weight)| Some((who.to_owned(), weight.parse().ok()?)));
-    read.ok_or_else(|| Error::usage(format!("--weight {word:?} is not WHO=N, like \"Bob Kelso=1\"")))
 }
 
 impl RemoveCommand {
@@ -240,25 +234,5 @@ impl ImportCommand {
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
         let count = acl::import(&app, &json)?;
         print(&format!("Imported {count} {}\n", if count == 1 { "entry" } else { "entries" }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_weight_is_split_at_its_last_equals_sign() {
-        let cases = [
-            ("Bob=1", Some(("Bob", 1))),
-            ("a=b=22", Some(("a=b", 22))),
-            ("Bob", None),
-            ("Bob=x", None),
-            ("Bob=-1", None),
-        ];
-        for (word, expected) in cases {
-            let read = read_weight(word).ok();
-            assert_eq!(read.as_ref().map(|(who, weight)| (who.as_str(), *weight)), expected, "{word}");
-        }
     }
 }

@@ -11,6 +11,7 @@ use crate::model::action::{ACTION_BYTES_MAX, Action};
 use crate::model::command::ActionStatus;
 use crate::ops::App;
 use crate::ops::fleet::preview::{Preview, preview, require_confirmed};
+use crate::ops::fleet::spooling::after_cancel;
 use crate::ops::fleet::submit::{Origin, Submitter, check, submit};
 use crate::ops::fleet::{cancel, preview};
 use crate::pgp::{DetachedSignature, SIGNATURE_BYTES_MAX};
@@ -334,6 +335,7 @@ impl CancelCommand {
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
         app.spool.make()?;
         let row = cancel::cancel(&app, self.id, &self.reason)?;
+        after_cancel(&app, self.id)?;
         print(&format!("Action {} is cancelled, with {} of its commands\n", row.id, row.counters.cancelled))
     }
 }

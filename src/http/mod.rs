@@ -4,6 +4,7 @@
 //!
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
+mod acl_forms;
 mod action_forms;
 mod agent_api;
 mod aggregates_api;

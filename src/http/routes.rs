@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api, fleet_forms,
-    health, investigator_forms, mig, pages, records_api, stream,
+    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
+    fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
 };
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
 use crate::views::{self, View, links};
@@ -166,6 +166,7 @@ pub const ROUTES: &[Route] = &[
         body: Body::Bytes(action_forms::FORM_BYTES_MAX),
         ..form("/actions/new", "Checks or launches an action", action_forms::compose)
     },
+    form("/acl", "Sets or removes an entry of the ACL", acl_forms::change),
     form("/actions/{id}/cancel", "Stops an action", action_forms::cancel),
     get("/crashes/build", "Leads to the crashes of the build chosen", crash_forms::choose_build),
     form("/crashes/guilty_details/{id}/comment", "Notes something about a guilty", crash_forms::comment),

@@ -8,6 +8,7 @@
 //! inline script or style; every page works without JavaScript. Nothing here knows HTTP: `http` finds the view,
 //! hands over an [`Asked`], and sends what [`document`] makes of the [`Page`].
 
+pub mod acl;
 pub mod actions;
 pub mod assets;
 pub mod backtrace;
@@ -60,6 +61,7 @@ pub const VIEWS: &[&View] = &[
     &actions::VIEW,
     &actions::ACTION,
     &actions::NEW,
+    &acl::VIEW,
     &actions::COMMAND,
     &investigators::VIEW,
     &investigators::ONE,

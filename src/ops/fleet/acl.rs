@@ -71,6 +71,14 @@ pub fn set(app: &App, module: &str, minimum: u32, weights: &[(String, u32)]) -> 
     entries.into_iter().find(|entry| entry.module == module).ok_or_else(|| no_entry(module))
 }
 
+/// Reads `WHO=N`; a name may hold `=` itself. Invalid where it is not that.
+pub fn read_weight(word: &str) -> Result<(String, u32)> {
+    let read = word
+        .rsplit_once('=')
+        .and_then(|(who, weight)| Some((who.trim().to_owned(), weight.trim().parse().ok()?)));
+    read.ok_or_else(|| Error::invalid(format!("{word:?} is no weight WHO=N, like \"Bob Kelso=1\"")))
+}
+
 /// Removes the entry of a module. NotFound where there is none.
 pub fn remove(app: &App, module: &str) -> Result<()> {
     if !app.store.remove_acl(module)? {
@@ -220,6 +228,21 @@ mod tests {
         for (word, expected) in cases {
             let said = find(&known, word).map(|row| row.id.to_string());
             assert_eq!(said.unwrap_or_else(|error| error.message().to_owned()), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_weight_is_split_at_its_last_equals_sign() {
+        let cases = [
+            ("Bob=1", Some(("Bob", 1))),
+            ("a=b = 22", Some(("a=b", 22))),
+            ("Bob", None),
+            ("Bob=x", None),
+            ("Bob=-1", None),
+        ];
+        for (word, expected) in cases {
+            let read = read_weight(word).ok();
+            assert_eq!(read.as_ref().map(|(who, weight)| (who.as_str(), *weight)), expected, "{word}");
         }
     }
 

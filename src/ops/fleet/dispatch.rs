@@ -22,8 +22,8 @@ use crate::ops::recompute::Wake;
 use crate::spool::Place;
 use crate::store::fleet::DueAction;
 use prepare::Tries;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -38,11 +38,16 @@ const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// Files that one tidying removes from each place.
 const FILES_PER_TIDYING: usize = 2_000;
 
+/// Cancelled actions that wait for the scheduler; with more it compares the whole spool.
+const CANCELLED_MAX: usize = 1_000;
+
 /// Wakes what moves actions and commands on.
 #[derive(Debug, Default)]
 pub struct Dispatch {
     scheduler: Wake,
     wants_comparison: AtomicBool,
+    /// Cancelled actions whose files do not follow yet.
+    cancelled: Mutex<Vec<i64>>,
     /// The agents that wait for commands.
     pub polls: Polls,
     /// Gives commands out and takes answers in.
@@ -55,6 +60,17 @@ impl Dispatch {
     /// Lets the scheduler look at once: an action was submitted, answered or cancelled.
     pub fn wake_scheduler(&self) {
         self.scheduler.wake();
+    }
+
+    /// Lets the scheduler move the files of an action that was cancelled: those of ten thousand commands take a while.
+    pub fn follow_cancelled(&self, id: i64) {
+        let mut ids = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
+        match ids.len() < CANCELLED_MAX {
+            true => ids.push(id),
+            false => self.ask_for_comparison(),
+        }
+        drop(ids);
+        self.wake_scheduler();
     }
 
     /// Lets the scheduler compare the spool with the database soon: a file could not be removed or moved.
@@ -142,6 +158,7 @@ impl Scheduler<'_> {
     fn look(&mut self) -> Result<()> {
         self.compare()?;
         self.tidy()?;
+        self.follow_cancelled()?;
         let mut outcome = self.drops.look(self.app);
         for due in self.app.store.due_actions(self.app.clock.now(), ACTIONS_PER_LOOK)? {
             if self.is_stopped() {
@@ -195,6 +212,18 @@ impl Scheduler<'_> {
         for id in self.app.store.half_cancelled_actions()? {
             cancel::finish(self.app, id)?;
             after_cancel(self.app, id)?;
+        }
+        Ok(())
+    }
+
+    fn follow_cancelled(&self) -> Result<()> {
+        let dispatch = &self.app.dispatch;
+        let ids = std::mem::take(&mut *dispatch.cancelled.lock().unwrap_or_else(PoisonError::into_inner));
+        for id in ids {
+            if let Err(error) = after_cancel(self.app, id) {
+                dispatch.ask_for_comparison();
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -79,7 +79,10 @@ pub fn render(data: &Data) -> Page {
         @if data.from_id.is_some() { a href=(link(data.status, None)) { "Back to the newest" } }
     };
     let markup = html! {
-        (heading("Actions", about, html! { a.button.primary href="/actions/new" { "New action" } }))
+        (heading("Actions", about, html! {
+            a.button href="/acl" { "ACL" }
+            a.button.primary href="/actions/new" { "New action" }
+        }))
         (statuses(data))
         @if data.actions.is_empty() {
             (empty(data))

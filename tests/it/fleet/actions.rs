@@ -5,6 +5,7 @@ mod acl;
 mod cancelling;
 mod command_line;
 mod pages;
+mod posted;
 mod refused;
 mod stored;
 

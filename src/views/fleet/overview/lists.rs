@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The lists of the fleet's page: agents that are in each other's way, double and offline ones, refusals.
 
-use super::{Data, DoubleEndpoint, OfflineName, Rivals};
+use super::{Data, Rivals};
 use crate::ops::fleet::agent_search::quoted;
-use crate::store::fleet::EnrolmentRefusal;
+use crate::store::fleet::{DoubleEndpoint, EnrolmentRefusal, OfflineAgent};
 use crate::views::fleet::{agent_url, agents_link};
 use crate::views::parts::{Tone, notice, time_ago};
 use crate::views::record::payload_text;
@@ -74,19 +74,19 @@ fn list_head(title: &str, about: &Markup, csv: Option<&str>) -> Markup {
 /// Endpoints with several agents.
 pub fn double(data: &Data) -> Markup {
     let about = html! {
-        (text::counted(count(data.n_double), "endpoint", "endpoints"))
+        (text::counted(count(data.overview.n_double), "endpoint", "endpoints"))
         " with more than one agent that beat in the last 10 minutes"
-        @if data.double.len() < data.n_double { ", the first " (data.double.len()) }
+        @if data.overview.double.len() < data.overview.n_double { ", the first " (data.overview.double.len()) }
     };
     html! {
         section.panel #double {
-            (list_head("Double agents", &about, (data.n_double > 0).then_some("/api/fleet/double?format=csv")))
-            @if data.double.is_empty() { p.nothing { "There is none." } } @else {
+            (list_head("Double agents", &about, (data.overview.n_double > 0).then_some("/api/fleet/double?format=csv")))
+            @if data.overview.double.is_empty() { p.nothing { "There is none." } } @else {
                 div.sheet {
                     table.cards {
                         caption.unseen { "Endpoints with several agents, most first" }
                         thead { tr { th scope="col" { "Queueloc" } th.number scope="col" { "Agents" } th scope="col" { "Names" } } }
-                        tbody { @for endpoint in &data.double { (double_row(endpoint)) } }
+                        tbody { @for endpoint in &data.overview.double { (double_row(endpoint)) } }
                     }
                 }
             }
@@ -98,7 +98,7 @@ fn double_row(endpoint: &DoubleEndpoint) -> Markup {
     html! {
         tr {
             td.name { a href=(of_queueloc(&endpoint.queueloc)) { bdi { (text::start(&endpoint.queueloc, 120)) } } }
-            td.number data-label="Agents" { (text::grouped(endpoint.count)) }
+            td.number data-label="Agents" { (text::grouped(count(endpoint.count))) }
             td data-label="Names" {
                 @for (index, name) in endpoint.names.iter().take(NAMES_MAX).enumerate() {
                     @if index > 0 { ", " }
@@ -113,17 +113,17 @@ fn double_row(endpoint: &DoubleEndpoint) -> Markup {
 /// Names without a heartbeat.
 pub fn offline(data: &Data) -> Markup {
     let about = html! {
-        (text::counted(count(data.n_offline), "name", "names"))
+        (text::counted(count(data.overview.n_offline), "name", "names"))
         " of the last 30 days without a heartbeat in the last 5 minutes"
-        @if data.offline.len() < data.n_offline { ", the first " (data.offline.len()) }
+        @if data.overview.offline.len() < data.overview.n_offline { ", the first " (data.overview.offline.len()) }
     };
     html! {
         section.panel #offline {
-            (list_head("Offline agents", &about, (data.n_offline > 0).then_some("/api/fleet/offline?format=csv")))
-            @if data.offline.is_empty() { p.nothing { "There is none." } } @else {
-                ul.offline { @for name in &data.offline { (offline_item(name, data.now)) } }
+            (list_head("Offline agents", &about, (data.overview.n_offline > 0).then_some("/api/fleet/offline?format=csv")))
+            @if data.overview.offline.is_empty() { p.nothing { "There is none." } } @else {
+                ul.offline { @for name in &data.overview.offline { (offline_item(name, data.now)) } }
             }
-            @if data.offline.len() < data.n_offline {
+            @if data.overview.offline.len() < data.overview.n_offline {
                 p.after {
                     a href=(agents_link([("target", "heartbeattime < NOW() - interval '5 minutes' AND heartbeattime > NOW() - interval '30 days'")])) {
                         "All agents not heard of"
@@ -134,7 +134,7 @@ pub fn offline(data: &Data) -> Markup {
     }
 }
 
-fn offline_item(name: &OfflineName, now: i64) -> Markup {
+fn offline_item(name: &OfflineAgent, now: i64) -> Markup {
     html! {
         li {
             a href=(of_name(&name.name)) { bdi { (text::start(&name.name, 100)) } }

@@ -2,7 +2,8 @@
 //! Cancelling: counters stay exact, and what was cut off is finished.
 
 use super::*;
-use muster::ops::fleet::cancel;
+use muster::ops::fleet::{cancel, spooling};
+use muster::spool::{Name, Place};
 
 /// An action with `n` commands, of which every third is done, every third sent, and the rest prepared.
 fn with_commands(bench: &Bench, name: &str, n: i64) -> i64 {
@@ -30,15 +31,22 @@ fn an_action_is_cancelled_with_its_open_commands() {
     let bench = Bench::new();
     bench.execute(&super::stored::agents_sql(1, bench.clock.now()));
     let other = with_commands(&bench, "other", 30);
-    let id = with_commands(&bench, "cancelled", 3_601);
+    let id = with_commands(&bench, "cancelled", 361);
     let row = cancel::cancel(&bench.app, id, "  wrong target \n").unwrap();
     assert_eq!((row.status.word(), row.reason.as_str()), ("cancelled", "wrong target"));
     assert_eq!((row.finished_at, row.updated_at), (Some(bench.clock.now()), Some(bench.clock.now())));
     let counters = row.counters;
     assert_eq!((counters.prepared, counters.sent), (0, 0));
-    assert_eq!((counters.success, counters.cancelled, counters.total()), (1_200, 2_401, 3_601));
-    assert_eq!((counted(&bench, id, 6), counted(&bench, id, 3), counted(&bench, id, 1)), (2_401, 1_200, 0));
+    assert_eq!((counters.success, counters.cancelled, counters.total()), (120, 241, 361));
+    assert_eq!((counted(&bench, id, 6), counted(&bench, id, 3), counted(&bench, id, 1)), (241, 120, 0));
     assert_eq!(bench.app.store.action(other).unwrap().unwrap().counters.open(), 20);
+
+    spooling::after_cancel(&bench.app, id).unwrap();
+    let spool = &bench.app.spool;
+    assert!(spool.contains(Place::ActionDone, Name::Action(id)).unwrap());
+    assert!(!spool.contains(Place::ActionNew, Name::Action(id)).unwrap());
+    let done = std::fs::read_dir(spool.dir().join("command/done")).unwrap().count();
+    assert_eq!(done, 241);
 
     let again = cancel::cancel(&bench.app, id, "again").unwrap_err();
     assert_eq!((again.kind(), again.message()), (Kind::Conflict, "Action 2 is over: it is cancelled"));
@@ -46,6 +54,16 @@ fn an_action_is_cancelled_with_its_open_commands() {
     for reason in ["", "  ", &"x".repeat(2_001)] {
         assert_eq!(cancel::cancel(&bench.app, other, reason).unwrap_err().kind(), Kind::Invalid);
     }
+}
+
+#[test]
+fn thousands_of_commands_are_cancelled_in_batches() {
+    let bench = Bench::new();
+    bench.execute(&super::stored::agents_sql(1, bench.clock.now()));
+    let id = with_commands(&bench, "many", 9_001);
+    let counters = cancel::cancel(&bench.app, id, "too many").unwrap().counters;
+    assert_eq!((counters.open(), counters.success, counters.cancelled), (0, 3_000, 6_001));
+    assert_eq!((counted(&bench, id, 6), counted(&bench, id, 3)), (6_001, 3_000));
 }
 
 #[test]

@@ -155,3 +155,38 @@ fn only_a_local_viewer_composes_and_only_with_a_form_of_this_server() {
     let huge = "x".repeat(3 << 20);
     assert_eq!(post(&server, &[("operations", huge)], &[("do", "check")]).status, 413);
 }
+
+#[test]
+fn the_acl_is_set_and_removed_on_its_page() {
+    let server = server("");
+    assert!(says(&page(&server, "/acl"), "No ACL is configured"));
+    let set = |module: &str, minimum: &str, weights: &str| {
+        let values = [("do", "set"), ("module", module), ("minimum", minimum), ("weights", weights)];
+        send(&server, "/acl", &values)
+    };
+    let answer = set("file", "1", "Bob Kelso=1\r\n");
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/acl")), "{}", answer.text());
+    let elements = page(&server, "/acl?module=file");
+    assert!(says(&elements, "needs weight 1"));
+    assert_eq!(text_of(&elements, "weights").trim(), format!("{}=1", keys().bob));
+    for (module, minimum, weights, message) in [
+        ("file", "x", "1=1", "must be a whole number"),
+        ("file", "1", "Nobody=1", "There is no investigator"),
+        ("file", "1", "1", "is no weight WHO=N"),
+        ("<b>", "1", "1=1", "names no module"),
+    ] {
+        let answer = set(module, minimum, weights);
+        assert_eq!(answer.status, 400);
+        assert!(says(&read_document(&answer.text()), message), "{}", answer.text());
+    }
+    let answer = send(&server, "/acl", &[("do", "remove"), ("module", "file")]);
+    assert_eq!(answer.status, 303);
+    assert!(says(&page(&server, "/acl"), "No ACL is configured"));
+    assert_eq!(send(&server, "/acl", &[("do", "remove"), ("module", "file")]).status, 400);
+    assert_eq!(server.request("GET", "/acl", &proxied(), b"").status, 403);
+    assert_eq!(send_form(&server, "/acl", &[("do", "remove")], &[]).status, 403);
+}
+
+fn says(elements: &[Element], text: &str) -> bool {
+    elements.iter().any(|element| element.text.contains(text))
+}

@@ -2,6 +2,7 @@
 //! The real agent: against a server in the wrong hands, and with a real one.
 
 mod process;
+mod real;
 mod rogue;
 
 use process::{GPG, Home, find, in_secs, sign, signed};
