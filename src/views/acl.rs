@@ -31,7 +31,7 @@ pub struct Data {
 }
 
 /// What was entered for an entry.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entered {
     /// The module.
     pub module: String,
@@ -43,10 +43,7 @@ pub struct Entered {
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
     let data = load(app, asked.viewer)?;
-    let entered = match asked.query.filled("module") {
-        None => Entered { module: DEFAULT_ENTRY.to_owned(), minimum: "1".to_owned(), weights: String::new() },
-        Some(module) => entered_of(&data, module),
-    };
+    let entered = entered_of(&data, asked.query.filled("module").unwrap_or(DEFAULT_ENTRY));
     Ok(render(&data, asked.viewer, &entered, None))
 }
 
@@ -64,7 +61,8 @@ pub fn load(app: &App, viewer: &Viewer) -> Result<Data> {
 /// The form filled with the entry of a module.
 fn entered_of(data: &Data, module: &str) -> Entered {
     let Some(entry) = data.entries.iter().find(|entry| entry.module == module) else {
-        return Entered { module: module.to_owned(), ..Entered::default() };
+        let (module, minimum) = (module.to_owned(), "1".to_owned());
+        return Entered { module, minimum, weights: String::new() };
     };
     // Names can be shared, fingerprints cannot.
     let weights = entry.weights.iter().map(|row| format!("{}={}\n", row.fingerprint, row.weight)).collect();

@@ -443,7 +443,8 @@ mod tests {
     fn a_pair_is_double_when_both_beat_after_the_younger_began() {
         let online_from = NOW - 600;
         let destroyed = State { is_destroyed: true, ..state(1, 0, NOW) };
-        let cases: Vec<(&str, Vec<State>, Vec<(i64, i64)>)> = vec![
+        type Case = (&'static str, Vec<State>, Vec<(i64, i64)>);
+        let cases: Vec<Case> = vec![
             ("one", vec![state(1, 0, NOW)], vec![]),
             ("restart", vec![state(1, 0, NOW - 300), state(2, NOW - 299, NOW)], vec![]),
             ("restart in one second", vec![state(1, 0, NOW - 300), state(2, NOW - 300, NOW)], vec![]),
