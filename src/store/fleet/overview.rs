@@ -4,8 +4,10 @@
 use crate::error::Result;
 use crate::model::agent::Thresholds;
 use crate::model::time::DAY_SECS;
-use crate::store::fleet::statistics::{Tally, by_endpoint, count_endpoint, name_tallies, named_doubles};
-use crate::store::fleet::{DoubleEndpoint, FleetNumbers, OfflineAgent};
+use crate::store::fleet::statistics::{
+    Tally, by_endpoint, count_endpoint, name_tallies, named_doubles, pairs_of,
+};
+use crate::store::fleet::{DoubleEndpoint, DoublePair, FleetNumbers, OfflineAgent};
 use crate::store::{READ_MOST, Store};
 use rusqlite::Connection;
 
@@ -42,6 +44,8 @@ pub struct FleetOverview {
     pub double: Vec<DoubleEndpoint>,
     /// How many that would be.
     pub n_double: usize,
+    /// The first of what [`Store::double_pairs`] gives.
+    pub pairs: Vec<DoublePair>,
 }
 
 impl Store {
@@ -56,6 +60,9 @@ impl Store {
             let mut beats: Vec<(i64, i64)> = Vec::new();
             by_endpoint(connection, from, |states| {
                 count_endpoint(&mut found.numbers, &mut online, &mut idle, states, (now, thresholds));
+                if states.len() > 1 && found.pairs.len() < query.rows_max {
+                    found.pairs.extend(pairs_of(states, thresholds.online_from));
+                }
                 beats.extend(states.iter().map(|state| (state.name_id, state.heartbeat_at)));
                 let beating = || states.iter().filter(|state| state.heartbeat_at >= query.double_from);
                 if states.len() > 1 && beating().count() > 1 {
@@ -63,6 +70,7 @@ impl Store {
                     double.extend(states.first().map(|first| (first.endpoint_id, name_ids)));
                 }
             })?;
+            found.pairs.truncate(query.rows_max);
             name_tallies(connection, &mut found.numbers, &online, &idle)?;
             found.double = named_doubles(connection, double)?;
             found.n_double = found.double.len();

@@ -228,7 +228,7 @@ pub(super) fn name_tallies(
 }
 
 /// The pairs of one endpoint's online agents; of three that beat, the first and second, the second and third.
-fn pairs_of(states: &[State], online_from: i64) -> Vec<DoublePair> {
+pub(super) fn pairs_of(states: &[State], online_from: i64) -> Vec<DoublePair> {
     let mut online: Vec<&State> =
         states.iter().filter(|state| !state.is_destroyed && state.heartbeat_at >= online_from).collect();
     online.sort_by_key(|state| (state.started_at, state.agent_id));

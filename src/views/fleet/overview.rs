@@ -5,10 +5,11 @@ mod charts;
 mod lists;
 
 use super::{agents_link, require_local};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::filter::bounded;
 use crate::model::time::DAY_SECS;
 use crate::ops::App;
+use crate::ops::fleet::statistics::{self, Double};
 use crate::store::fleet::{EnrolmentRefusal, FleetOverview, FleetSample, OverviewQuery};
 use crate::views::parts::heading;
 use crate::views::switch::{Choice, switch};
@@ -69,6 +70,21 @@ pub struct Rivals {
     pub action: String,
 }
 
+impl Rivals {
+    fn new(double: &Double) -> Result<Rivals> {
+        let json = double.action.to_json()?;
+        // It was JSON, so it is again; in lines it can be read.
+        let value: serde_json::Value = serde_json::from_str(&json)
+            .map_err(|error| Error::internal("An action cannot be read back").because(error))?;
+        Ok(Rivals {
+            queueloc: double.older.queueloc.clone(),
+            older_id: double.older.id,
+            younger_id: double.younger.id,
+            action: format!("{value:#}"),
+        })
+    }
+}
+
 fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&load(app, asked)?))
 }
@@ -86,13 +102,15 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         double_from: now - DOUBLE_SECS,
         rows_max: ROWS_MAX,
     })?;
+    let pairs = overview.pairs.iter().copied().take(lists::RIVALS_MAX).collect::<Vec<_>>();
+    let rivals = statistics::describe(app, &pairs)?.iter().map(Rivals::new).collect::<Result<_>>()?;
     Ok(Data {
         now,
         has_agents: app.store.has_agents()?,
         days,
         history: app.store.fleet_history(now - days * DAY_SECS)?,
         overview,
-        rivals: Vec::new(),
+        rivals,
         refusals: app.store.enrolment_refusals(ROWS_MAX)?,
     })
 }
@@ -105,11 +123,11 @@ pub fn render(data: &Data) -> Page {
             a.button href=(super::AGENTS.path) { "Agents" }
             a.button href="/investigators" { "Investigators" }
         }))
-        (lists::rivals(&data.rivals))
+        (lists::rivals(&data.rivals, data.overview.pairs.len()))
         @if !data.has_agents { (empty()) } @else {
             (tiles(data))
             (switch("History", &spans(data)))
-            (charts::history(data))
+            div.charts { (charts::history(data)) }
             div.charts { (charts::versions(&data.overview.numbers)) (charts::systems(&data.overview.numbers)) }
         }
         (lists::double(data))

@@ -7,7 +7,7 @@ use crate::ops::fleet::agent_search::quoted;
 use crate::store::fleet::{FleetNumbers, FleetSample};
 use crate::views::chart::{self, Category, Mark, OTHER, Series, Shape};
 use crate::views::fleet::agents_link;
-use maud::Markup;
+use maud::{Markup, html};
 use std::collections::BTreeMap;
 
 /// Most points of a line.
@@ -15,11 +15,28 @@ const POINTS_MAX: usize = 144;
 /// Versions and systems that have a bar of their own.
 const BARS_MAX: usize = 15;
 
+/// How one line is called, and its number at each time.
+type Line = (&'static str, fn(&FleetSample) -> i64);
+
 /// The lines over time.
 pub fn history(data: &Data) -> Markup {
+    let agents: [Line; 2] = [("online", |one| one.online_agents), ("idle", |one| one.idle_agents)];
+    let endpoints: [Line; 4] = [
+        ("new", |one| one.new_endpoints),
+        ("double", |one| one.double_endpoints),
+        ("disappeared", |one| one.disappeared_endpoints),
+        ("flapping", |one| one.flapping_endpoints),
+    ];
+    html! {
+        (lines("history-agents", ("Agents over time", "agents"), &agents, data))
+        (lines("history-endpoints", ("Endpoints to look at", "endpoints"), &endpoints, data))
+    }
+}
+
+fn lines(id: &str, (title, unit): (&str, &str), lines: &[Line], data: &Data) -> Markup {
     let taken = thinned(&data.history, POINTS_MAX);
-    let series = |name: &str, number: fn(&FleetSample) -> i64| Series {
-        name: name.to_owned(),
+    let series = |(name, number): &Line| Series {
+        name: (*name).to_owned(),
         // Counts stay far below 2^53.
         marks: taken.iter().map(|one| Mark { value: number(one) as f64, link: None }).collect(),
     };
@@ -29,25 +46,15 @@ pub fn history(data: &Data) -> Markup {
         let label = whole.get(if data.days == 1 { 11..16 } else { 5..10 }).unwrap_or(&whole);
         Category { label: label.to_owned(), title: whole.clone() }
     };
-    chart::figure(
-        "history",
-        Shape::Lines,
-        &chart::Data {
-            title: "Over time".to_owned(),
-            about: "What was counted each minute, beyond two days each hour.".to_owned(),
-            category_noun: "Time (UTC)".to_owned(),
-            unit: "agents or endpoints".to_owned(),
-            categories: taken.iter().map(category).collect(),
-            series: vec![
-                series("online agents", |one| one.online_agents),
-                series("idle agents", |one| one.idle_agents),
-                series("new endpoints", |one| one.new_endpoints),
-                series("double endpoints", |one| one.double_endpoints),
-                series("disappeared endpoints", |one| one.disappeared_endpoints),
-                series("flapping endpoints", |one| one.flapping_endpoints),
-            ],
-        },
-    )
+    let chart = chart::Data {
+        title: title.to_owned(),
+        about: "Counted each minute; what is older than two days, each hour.".to_owned(),
+        category_noun: "Time (UTC)".to_owned(),
+        unit: unit.to_owned(),
+        categories: taken.iter().map(category).collect(),
+        series: lines.iter().map(series).collect(),
+    };
+    chart::figure(id, Shape::Lines, &chart)
 }
 
 /// At most `points_max` of them in equal steps of time, of each step the last.

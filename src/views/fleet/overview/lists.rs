@@ -4,26 +4,28 @@
 use super::{Data, Rivals};
 use crate::ops::fleet::agent_search::quoted;
 use crate::store::fleet::{DoubleEndpoint, EnrolmentRefusal, OfflineAgent};
+use crate::views::actions::NEW;
 use crate::views::fleet::{agent_url, agents_link};
 use crate::views::parts::{Tone, notice, time_ago};
 use crate::views::record::payload_text;
-use crate::views::text;
+use crate::views::{links, text};
 use maud::{Markup, html};
+use serde_json::Value;
 
 /// Pairs that are shown; more have the same cause.
-const RIVALS_MAX: usize = 10;
+pub(super) const RIVALS_MAX: usize = 10;
 /// Names of one endpoint that are shown.
 const NAMES_MAX: usize = 10;
 
 /// The warning of two agents that both go on, with the action that ends the older one.
-pub fn rivals(pairs: &[Rivals]) -> Markup {
+pub fn rivals(pairs: &[Rivals], n_pairs: usize) -> Markup {
     html! {
         @if !pairs.is_empty() {
             (notice(Tone::Warning, html! {
-                (text::counted(count(pairs.len()), "endpoint has", "endpoints have"))
-                " two agents that both go on: each command is run by only one of them."
-                @for (index, pair) in pairs.iter().take(RIVALS_MAX).enumerate() { (rival(index, pair)) }
-                @if pairs.len() > RIVALS_MAX { p { (text::grouped(count(pairs.len() - RIVALS_MAX))) " more" } }
+                (text::counted(count(n_pairs), "pair", "pairs"))
+                " of agents of one endpoint go on beside each other: each command is run by only one of them."
+                @for (index, pair) in pairs.iter().enumerate() { (rival(index, pair)) }
+                @if pairs.len() < n_pairs { p { "Shown are the first " (pairs.len()) "." } }
             }))
         }
     }
@@ -37,11 +39,23 @@ fn rival(index: usize, pair: &Rivals) -> Markup {
                 a href=(agent_url(pair.older_id)) { "Agent " (pair.older_id) } " is the older, "
                 a href=(agent_url(pair.younger_id)) { "agent " (pair.younger_id) } " the younger. "
                 "Where only the younger shall stay, an investigator signs this action and submits it "
-                a href="/actions/new" { "here" } " or with " code { "muster action submit FILE" } ":"
+                a href=(compose_url(&pair.action)) { "here" } " or with " code { "muster action submit FILE" } ":"
             }
             (payload_text(&format!("rivals-{index}"), &pair.action))
         }
     }
+}
+
+/// The page that composes this action.
+fn compose_url(action: &str) -> String {
+    let action: Value = serde_json::from_str(action).unwrap_or_default();
+    let text = |name: &str| action.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    let operations = action.get("operations").map(|operations| format!("{operations:#}")).unwrap_or_default();
+    let (name, target) = (text("name"), text("target"));
+    links::link(
+        NEW.path,
+        [("name", name.as_str()), ("target", target.as_str()), ("operations", operations.as_str())],
+    )
 }
 
 fn count(items: usize) -> i64 {
@@ -174,10 +188,10 @@ fn refusal_row(refusal: &EnrolmentRefusal, now: i64) -> Markup {
         tr {
             td.name { a href=(of_queueloc(&refusal.queueloc)) { bdi { (text::start(&refusal.queueloc, 120)) } } }
             td data-label="Reason" { bdi { (text::start(&refusal.reason, 200)) } }
-            td data-label="Sender" { bdi { (text::start(&refusal.peer, 60)) } }
+            td.nowrap data-label="Sender" { bdi { (text::start(&refusal.peer, 60)) } }
             td.number data-label="Times" { (text::grouped(refusal.attempts)) }
-            td data-label="First" { (time_ago(refusal.first_at, now)) }
-            td data-label="Last" { (time_ago(refusal.last_at, now)) }
+            td.nowrap data-label="First" { (time_ago(refusal.first_at, now)) }
+            td.nowrap data-label="Last" { (time_ago(refusal.last_at, now)) }
         }
     }
 }
