@@ -138,6 +138,48 @@ fn agents_are_found_by_every_field() {
 }
 
 #[test]
+fn the_fleet_s_page_counts_what_the_lists_have() {
+    let file = FleetFile::new(3_000);
+    let server = file.serve();
+    let offline = server.get("/api/fleet/offline").json()["offline"].as_array().unwrap().clone();
+    let double = server.get("/api/fleet/double").json()["double"].as_array().unwrap().clone();
+    let elements = page(&server, "/fleet");
+    assert!(offline.len() > 100 && !double.is_empty());
+    assert!(says(&elements, &format!("{} names of the last 30 days", offline.len())));
+    assert!(says(&elements, &format!("{} endpoints with more than one agent", double.len())));
+    let shown =
+        elements.iter().filter(|e| e.has_class("offline")).map(|e| e.text.clone()).collect::<String>();
+    let mut from = 0;
+    for agent in &offline[..100] {
+        // In this order.
+        let at = shown[from..].find(agent["name"].as_str().unwrap());
+        from += at.unwrap_or_else(|| panic!("{agent} is not in its place in {shown}"));
+    }
+    assert!(!shown.contains(offline[100]["name"].as_str().unwrap()));
+    let numbers = server.get("/api/fleet/statistics").json()["now"].clone();
+    let tiles = &elements.iter().find(|e| e.has_class("tiles")).unwrap().text;
+    for name in ["new_endpoints", "disappeared_endpoints", "flapping_endpoints"] {
+        let expected = format!("{}{}", name.replace('_', " "), numbers[name]);
+        assert!(tiles.contains(&expected), "{expected}: {tiles}");
+    }
+}
+
+#[test]
+fn agents_that_share_an_endpoint_come_with_the_action_that_ends_the_older() {
+    let file = FleetFile::new(400);
+    let server = file.serve();
+    let elements = page(&server, "/fleet");
+    let action = &elements.iter().find(|e| e.attribute("id") == Some("rivals-0")).unwrap().text;
+    let action: serde_json::Value = serde_json::from_str(action).unwrap();
+    assert_eq!(action["operations"][0]["module"], "agentdestroy");
+    let pid = &action["operations"][0]["parameters"]["pid"];
+    let compose = links(&elements).into_iter().find(|link| link.starts_with("/actions/new?name=")).unwrap();
+    let form = page(&server, &compose);
+    let operations = form.iter().find(|e| e.attribute("name") == Some("operations")).unwrap();
+    assert!(operations.text.contains(&format!("\"pid\": {pid}")), "{}", operations.text);
+}
+
+#[test]
 fn paging_shows_each_agent_once() {
     let file = FleetFile::new(130);
     let n_agents = file.count("SELECT count(*) FROM agent_states");
