@@ -80,7 +80,7 @@ impl Fleet {
 
     fn wait_for<T>(&self, what: &str, look: impl Fn(&Connection) -> Option<T>) -> T {
         let database = self.database();
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_secs(90);
         while Instant::now() < until {
             if let Some(found) = look(&database) {
                 return found;
@@ -206,18 +206,19 @@ fn an_agent_gets_what_waited_for_it_and_comes_back_after_the_server() {
     let path = fleet.file("action.json", &action.to_string());
     fleet.run(&["action", "submit", &path]);
     fleet.wait_for("a command", |database| {
-        let sql = "SELECT count(*) FROM commands WHERE status = 1";
+        // Sent, where the server has not noticed yet that nobody is at the other end of the poll.
+        let sql = "SELECT count(*) FROM commands WHERE status <= 2";
         (database.query_row(sql, [], |row| row.get(0)) == Ok(1)).then_some(())
     });
     fleet.agents[0] = fleet.homes[0].start(&fleet.server.url(""), &[]);
     fleet.wait_for("the answer", |_| (fleet.answers(1).first()?.0 == SUCCESS).then_some(()));
     // The server stops while the agent polls; the agent stays, and stops at once when told.
     assert_eq!(fleet.server.stop(), Some(0));
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(90);
     while !fleet.homes[0].log().contains("No commands can be fetched") && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(fleet.homes[0].log().contains("Nobody listens"), "{}", fleet.homes[0].log());
     let (code, took) = fleet.agents[0].stop();
-    assert!(code == Some(0) && took < Duration::from_secs(3), "{code:?} {took:?}");
+    assert!(code == Some(0) && took < Duration::from_secs(15), "{code:?} {took:?}");
 }

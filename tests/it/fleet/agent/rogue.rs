@@ -59,7 +59,7 @@ impl Rogue {
 
     /// Waits until `look` finds something.
     pub fn wait_for<T>(&self, what: &str, look: impl Fn(&Said) -> Option<T>) -> T {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(90);
         while Instant::now() < until {
             if let Some(found) = look(&self.said()) {
                 return found;
