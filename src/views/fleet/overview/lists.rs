@@ -23,7 +23,7 @@ pub fn rivals(pairs: &[Rivals], n_pairs: usize) -> Markup {
         @if !pairs.is_empty() {
             (notice(Tone::Warning, html! {
                 (text::counted(count(n_pairs), "pair", "pairs"))
-                " of agents of one endpoint go on beside each other: each command is run by only one of them."
+                " of agents share an endpoint, and both go on: each command is run by only one of them."
                 @for (index, pair) in pairs.iter().enumerate() { (rival(index, pair)) }
                 @if pairs.len() < n_pairs { p { "Shown are the first " (pairs.len()) "." } }
             }))
