@@ -92,7 +92,7 @@ fn main() -> ExitCode {
         make_demo(&dir, options.agents);
         let api_key = investigator(&dir, None);
         let muster = Muster::start("muster, large", &dir);
-        is_whole &= queries::run(muster.process(), &api_key, options.requests);
+        is_whole &= queries::run(muster.process(), &api_key, options.agents, options.requests);
         muster.stop_and_compare();
     }
     if options.has_action {

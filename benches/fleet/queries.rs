@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Questions about a large fleet: pages, the fleet's own API, and MIG's.
 
-use crate::client::Client;
+use crate::client::{Client, Coding};
 use crate::rates::{at, ms};
 use crate::server::Process;
 use std::time::Duration;
@@ -32,17 +32,22 @@ const QUESTIONS: &[&str] = &[
     "/fleet/agents?target=tags->>'site'='lyon'",
     "/actions",
     "/actions/1",
-    "/actions/preview?target=environment->>'os'='linux' AND status='online'",
+    "/actions/new",
+    // A form, as the page posts it.
+    "POST /actions/new?target=environment->>'os'='linux' AND status='online'",
     "/investigators",
 ];
 
 /// Asks everything in turn and prints a table; false where an answer is not 200.
-pub fn run(process: &Process, api_key: &str, requests: usize) -> bool {
+pub fn run(process: &Process, api_key: &str, agents: usize, requests: usize) -> bool {
     let mut client = Client::new(process.address);
     println!("\n| question | p50 | p95 | max | KB | |\n|---|---:|---:|---:|---:|---|");
+    let csrf_token = csrf_token(&mut client);
     let mut is_whole = true;
-    for question in QUESTIONS {
-        let request = request(process, question, api_key);
+    // A page that a small fleet does not have would be a 404.
+    let far = |question: &&&str| agents >= 20_000 || !question.contains("offset=");
+    for question in QUESTIONS.iter().filter(far) {
+        let request = request(process, question, api_key, &csrf_token);
         let mut times = Vec::new();
         let (mut bytes, mut failure) = (0, String::new());
         let mut left = requests + 2;
@@ -86,14 +91,31 @@ pub fn run(process: &Process, api_key: &str, requests: usize) -> bool {
     is_whole
 }
 
-fn request(process: &Process, question: &str, api_key: &str) -> Vec<u8> {
-    let escaped = match question.split_once("target=") {
-        Some((before, target)) => {
-            let target: String = rouille::url::form_urlencoded::byte_serialize(target.as_bytes()).collect();
-            format!("{before}target={target}")
-        }
-        None => (*question).to_owned(),
-    };
+/// What a form of a page proves itself with; empty where there is none.
+fn csrf_token(client: &mut Client) -> String {
+    let page = client.get("/actions/new", Coding::Plain).map(|answer| answer.text()).unwrap_or_default();
+    let token = page.split_once("name=\"csrf_token\"").and_then(|(_, rest)| rest.split('"').nth(1));
+    token.unwrap_or_default().to_owned()
+}
+
+fn request(process: &Process, question: &str, api_key: &str, csrf_token: &str) -> Vec<u8> {
     let host = process.address;
-    format!("GET {escaped} HTTP/1.1\r\nHost: {host}\r\nX-MIGAPIKEY: {api_key}\r\n\r\n").into_bytes()
+    let escape =
+        |target: &str| rouille::url::form_urlencoded::byte_serialize(target.as_bytes()).collect::<String>();
+    let (before, target) = question.split_once("target=").unwrap_or((question, ""));
+    if let Some(path) = before.strip_prefix("POST ") {
+        let body = format!("do=check&csrf_token={csrf_token}&name=Bench&target={}", escape(target));
+        let path = path.trim_end_matches('?');
+        return format!(
+            "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes();
+    }
+    let asked = match target {
+        "" => before.to_owned(),
+        target => format!("{before}target={}", escape(target)),
+    };
+    format!("GET {asked} HTTP/1.1\r\nHost: {host}\r\nX-MIGAPIKEY: {api_key}\r\n\r\n").into_bytes()
 }

@@ -19,6 +19,7 @@ mod fleet_api;
 mod fleet_forms;
 mod health;
 mod hosts;
+mod investigator_forms;
 mod mig;
 mod pages;
 mod record_json;

@@ -6,7 +6,7 @@ use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
     acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
-    fleet_forms, health, mig, pages, records_api, stream,
+    fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
 };
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
 use crate::views::{self, View, links};
@@ -173,6 +173,15 @@ pub const ROUTES: &[Route] = &[
     form("/crashes/guilty_details/{id}/hide", "Hides a guilty or shows it again", crash_forms::hide),
     form("/crashes/blacklist", "Changes the functions that are never guilty", crash_forms::change_blacklist),
     form("/fleet/agents/{id}/unbind", "Lets the next key of an agent's endpoint bind", fleet_forms::unbind),
+    form("/investigators", "Adds an investigator", investigator_forms::add),
+    form("/investigators/{id}/status", "Enables or disables one", investigator_forms::status),
+    form("/investigators/{id}/permissions", "Changes what one may do", investigator_forms::permissions),
+    form(
+        "/investigators/{id}/apikey",
+        "Makes an API key, shown once, or takes it away",
+        investigator_forms::api_key,
+    ),
+    form("/investigators/{id}/remove", "Removes one", investigator_forms::remove),
     get("/assets/{name}", "Style sheet, script and icon", pages::asset),
     // Health.
     get("/healthz", "200 while the process is alive", health::alive),

@@ -12,10 +12,12 @@ mod clean;
 mod dropped;
 mod group;
 mod name;
+mod sweep;
 mod write;
 
 pub use dropped::{Dropped, DroppedState};
 pub use name::{Name, Place};
+pub use sweep::Sweeping;
 pub use write::NewFile;
 
 use crate::error::{Error, Result};
@@ -45,6 +47,7 @@ pub struct Spool {
     run: String,
     next: AtomicU64,
     turn: Mutex<()>,
+    bin: sweep::Bin,
 }
 
 impl Spool {
@@ -55,7 +58,13 @@ impl Spool {
             // The process id alone tells runs apart then, which is enough but for a restart in a container.
             log::warn!("The system has no random numbers: {error}");
         }
-        Spool { dir, run: hex(&run), next: AtomicU64::new(1), turn: Mutex::new(()) }
+        Spool {
+            dir,
+            run: hex(&run),
+            next: AtomicU64::new(1),
+            turn: Mutex::new(()),
+            bin: sweep::Bin::default(),
+        }
     }
 
     /// Where it is.
@@ -113,6 +122,10 @@ impl Spool {
     /// The path of a file.
     pub fn path(&self, place: Place, name: Name) -> PathBuf {
         self.place_dir(place).join(name.to_string())
+    }
+
+    fn bin(&self) -> &sweep::Bin {
+        &self.bin
     }
 
     fn place_dir(&self, place: Place) -> PathBuf {

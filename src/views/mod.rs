@@ -18,6 +18,7 @@ pub mod crashes;
 pub mod custom;
 pub mod error_page;
 pub mod fleet;
+pub mod investigators;
 pub mod layout;
 pub mod links;
 pub mod mce;
@@ -62,6 +63,8 @@ pub const VIEWS: &[&View] = &[
     &actions::NEW,
     &acl::VIEW,
     &actions::COMMAND,
+    &investigators::VIEW,
+    &investigators::ONE,
     &custom::VIEW,
 ];
 

@@ -30,7 +30,7 @@ pub struct AgentCommand {
 enum Action {
     Run(Box<run::RunCommand>),
     Bundle(bundle::BundleCommand),
-    List(list::ListCommand),
+    List(Box<list::ListCommand>),
     Show(list::ShowCommand),
     Offline(offline::OfflineCommand),
     Double(offline::DoubleCommand),

@@ -131,7 +131,7 @@ pub fn read_id(name: &str, text: &str) -> Result<f64> {
 
 /// The id that a float64 is, where it is one.
 pub fn whole_id(id: f64) -> Option<i64> {
-    let is_id = id >= 1.0 && id < 9_007_199_254_740_992.0 && id.fract() == 0.0;
+    let is_id = (1.0..9_007_199_254_740_992.0).contains(&id) && id.fract() == 0.0;
     // Exact for these.
     is_id.then_some(id as i64)
 }

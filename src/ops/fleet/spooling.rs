@@ -14,11 +14,12 @@ pub use papers::{Paper, command_texts};
 pub use reconcile::{Differences, Mode, reconcile};
 
 use crate::error::Result;
+use crate::model::action::Action;
 use crate::model::command::{ActionStatus, CommandStatus};
 use crate::ops::App;
-use crate::spool::{Name, NewFile, Place, Spool};
+use crate::spool::{Dropped, Name, NewFile, Place, Spool};
 use crate::store::fleet::{ActionMove, ActionRow, CommandQuery, CommandState};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files that are written and removed in one turn.
@@ -49,8 +50,9 @@ impl SubmittedFile {
             let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
             let name = Name::Action(id);
             if !written.contains(&id) {
-                if spool.contains(Place::ActionNew, name)? {
-                    spool.set_aside_dropped(&OsString::from(name.to_string()))?;
+                let file = OsString::from(name.to_string());
+                if spool.contains(Place::ActionNew, name)? && !is_same_action(&spool, &file, json)? {
+                    spool.set_aside_dropped(&file)?;
                 }
                 written.push(id);
             }
@@ -73,6 +75,13 @@ impl Drop for SubmittedFile {
             log::warn!("The file of an action that was not stored stays: {}", error.with_causes());
         }
     }
+}
+
+/// True where a file of `action/new` holds this action: an earlier run wrote it and was cut off before the commit.
+fn is_same_action(spool: &Spool, file: &OsStr, json: &str) -> Result<bool> {
+    let Dropped::Read { bytes, .. } = spool.read_dropped(file)? else { return Ok(false) };
+    let Ok(found) = Action::from_json(&bytes) else { return Ok(false) };
+    Ok(found.signed_text()? == Action::from_json(json.as_bytes())?.signed_text()?)
 }
 
 /// Moves an action on: its new file, its row, its old file gone. False where it is not there any more from where it

@@ -107,7 +107,8 @@ pub fn doubles(app: &App) -> Result<Vec<Double>> {
     describe(app, &pairs)
 }
 
-fn describe(app: &App, pairs: &[DoublePair]) -> Result<Vec<Double>> {
+/// The agents of such pairs, and the action that ends the older of each; pairs that are gone are left out.
+pub fn describe(app: &App, pairs: &[DoublePair]) -> Result<Vec<Double>> {
     let now = app.clock.now();
     let thresholds = app.config.fleet.liveness().at(now);
     let mut doubles = Vec::with_capacity(pairs.len());

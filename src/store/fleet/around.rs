@@ -26,6 +26,14 @@ pub struct AgentCommand {
 }
 
 impl Store {
+    /// True where there is an agent, also one that is offline or destroyed.
+    pub fn has_agents(&self) -> Result<bool> {
+        self.read(READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM agent_states)")?;
+            Ok(statement.query_row([], |row| row.get(0))?)
+        })
+    }
+
     /// The commands of an agent, newest first, those with an id below `below_id`; at most `rows_max`.
     pub fn commands_of_agent(
         &self,

@@ -10,6 +10,7 @@ mod enrolment;
 mod heartbeats;
 mod investigators;
 mod load;
+mod overview;
 mod search;
 mod statistics;
 mod sweep;
@@ -30,6 +31,7 @@ pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewIn
 pub use load::{
     AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
 };
+pub use overview::{FleetOverview, OverviewQuery};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
 pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};

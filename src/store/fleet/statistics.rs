@@ -99,19 +99,23 @@ pub struct DoublePair {
 
 /// A row of `agent_states`.
 #[derive(Clone, Copy)]
-struct State {
-    endpoint_id: i64,
+pub(super) struct State {
+    pub(super) endpoint_id: i64,
     agent_id: i64,
-    heartbeat_at: i64,
+    pub(super) heartbeat_at: i64,
     started_at: i64,
-    name_id: i64,
+    pub(super) name_id: i64,
     version_id: i64,
     environment_id: i64,
     is_destroyed: bool,
 }
 
 /// Calls `each` with the agents of each endpoint that beat at `heard_from` or later, endpoint after endpoint.
-fn by_endpoint(connection: &Connection, heard_from: i64, mut each: impl FnMut(&[State])) -> Result<()> {
+pub(super) fn by_endpoint(
+    connection: &Connection,
+    heard_from: i64,
+    mut each: impl FnMut(&[State]),
+) -> Result<()> {
     let mut statement = connection.prepare_cached(
         "SELECT endpoint_id, agent_id, heartbeat_at, started_at, name_id, version_id, environment_id,
            is_destroyed
@@ -144,7 +148,7 @@ fn by_endpoint(connection: &Connection, heard_from: i64, mut each: impl FnMut(&[
 
 /// Agents by the ids of what they share.
 #[derive(Default)]
-struct Tally {
+pub(super) struct Tally {
     by_version: HashMap<i64, i64>,
     by_environment: HashMap<i64, i64>,
 }
@@ -179,7 +183,7 @@ fn named(connection: &Connection, sql: &str, counts: &HashMap<i64, i64>) -> Resu
 }
 
 /// Adds up what one endpoint is.
-fn count_endpoint(
+pub(super) fn count_endpoint(
     numbers: &mut FleetNumbers,
     online: &mut Tally,
     idle: &mut Tally,
@@ -209,8 +213,22 @@ fn count_endpoint(
     numbers.disappeared_endpoints += one_if(n_online + n_idle == 0 && states.iter().any(is_of_week));
 }
 
+/// Fills in the lists of versions and systems.
+pub(super) fn name_tallies(
+    connection: &Connection,
+    numbers: &mut FleetNumbers,
+    online: &Tally,
+    idle: &Tally,
+) -> Result<()> {
+    numbers.online_by_version = online.versions(connection)?;
+    numbers.idle_by_version = idle.versions(connection)?;
+    numbers.online_by_os = online.systems(connection)?;
+    numbers.idle_by_os = idle.systems(connection)?;
+    Ok(())
+}
+
 /// The pairs of one endpoint's online agents; of three that beat, the first and second, the second and third.
-fn pairs_of(states: &[State], online_from: i64) -> Vec<DoublePair> {
+pub(super) fn pairs_of(states: &[State], online_from: i64) -> Vec<DoublePair> {
     let mut online: Vec<&State> =
         states.iter().filter(|state| !state.is_destroyed && state.heartbeat_at >= online_from).collect();
     online.sort_by_key(|state| (state.started_at, state.agent_id));
@@ -239,10 +257,7 @@ impl Store {
             by_endpoint(connection, week_ago.min(thresholds.idle_from), |states| {
                 count_endpoint(&mut numbers, &mut online, &mut idle, states, (now, thresholds));
             })?;
-            numbers.online_by_version = online.versions(connection)?;
-            numbers.idle_by_version = idle.versions(connection)?;
-            numbers.online_by_os = online.systems(connection)?;
-            numbers.idle_by_os = idle.systems(connection)?;
+            name_tallies(connection, &mut numbers, &online, &idle)?;
             Ok(numbers)
         })
     }
@@ -340,21 +355,7 @@ impl Store {
                     found.push((first.endpoint_id, states.iter().map(|state| state.name_id).collect()));
                 }
             })?;
-            let mut queueloc = connection.prepare_cached("SELECT queueloc FROM endpoints WHERE id = ?1")?;
-            let mut name = connection.prepare_cached("SELECT name FROM agent_names WHERE id = ?1")?;
-            let mut doubles = Vec::with_capacity(found.len());
-            for (endpoint_id, mut name_ids) in found {
-                let count = name_ids.len();
-                name_ids.sort_unstable();
-                name_ids.dedup();
-                let names = name_ids.iter().map(|id| name.query_row([id], |row| row.get(0)));
-                let mut names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
-                names.sort_unstable();
-                let queueloc = queueloc.query_row([endpoint_id], |row| row.get(0))?;
-                doubles.push(DoubleEndpoint { queueloc, count, names });
-            }
-            doubles.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.queueloc.cmp(&b.queueloc)));
-            Ok(doubles)
+            named_doubles(connection, found)
         })
     }
 
@@ -372,6 +373,28 @@ impl Store {
             Ok(pairs)
         })
     }
+}
+
+/// Endpoints, each with the names of its agents by id, as they are listed: most agents first, then by queueloc.
+pub(super) fn named_doubles(
+    connection: &Connection,
+    found: Vec<(i64, Vec<i64>)>,
+) -> Result<Vec<DoubleEndpoint>> {
+    let mut queueloc = connection.prepare_cached("SELECT queueloc FROM endpoints WHERE id = ?1")?;
+    let mut name = connection.prepare_cached("SELECT name FROM agent_names WHERE id = ?1")?;
+    let mut doubles = Vec::with_capacity(found.len());
+    for (endpoint_id, mut name_ids) in found {
+        let count = name_ids.len();
+        name_ids.sort_unstable();
+        name_ids.dedup();
+        let names = name_ids.iter().map(|id| name.query_row([id], |row| row.get(0)));
+        let mut names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
+        names.sort_unstable();
+        let queueloc = queueloc.query_row([endpoint_id], |row| row.get(0))?;
+        doubles.push(DoubleEndpoint { queueloc, count, names });
+    }
+    doubles.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.queueloc.cmp(&b.queueloc)));
+    Ok(doubles)
 }
 
 /// The names with these ids, sorted. Where they are many, walking all names in order is faster than sorting them.
@@ -420,7 +443,8 @@ mod tests {
     fn a_pair_is_double_when_both_beat_after_the_younger_began() {
         let online_from = NOW - 600;
         let destroyed = State { is_destroyed: true, ..state(1, 0, NOW) };
-        let cases: Vec<(&str, Vec<State>, Vec<(i64, i64)>)> = vec![
+        type Case = (&'static str, Vec<State>, Vec<(i64, i64)>);
+        let cases: Vec<Case> = vec![
             ("one", vec![state(1, 0, NOW)], vec![]),
             ("restart", vec![state(1, 0, NOW - 300), state(2, NOW - 299, NOW)], vec![]),
             ("restart in one second", vec![state(1, 0, NOW - 300), state(2, NOW - 300, NOW)], vec![]),

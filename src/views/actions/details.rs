@@ -2,7 +2,7 @@
 //! One action with its commands: `/actions/ID`.
 
 use super::commands::{self, Asking, Listed};
-use super::{action_url, export_url, progress, require_local};
+use super::{NEW, action_url, export_url, progress, require_local};
 use crate::error::{Error, Result};
 use crate::model::action::{Action, Operation};
 use crate::model::command::ActionStatus;
@@ -11,7 +11,7 @@ use crate::ops::App;
 use crate::store::fleet::{ActionRow, Signer};
 use crate::views::parts::{Tone, definition, heading, notice, time_exact};
 use crate::views::record::payload_text;
-use crate::views::{Asked, Page, View, Viewer, status, text};
+use crate::views::{Asked, Page, View, Viewer, links, status, text};
 use maud::{Markup, html};
 
 /// The view of one action.
@@ -82,6 +82,7 @@ pub fn render(data: &Data) -> Page {
     let about = html! { (status::action(row.status)) " " strong { bdi { (text::start(&row.name, 300)) } } };
     let markup = html! {
         (heading(&title, about, html! {
+            a.button href=(links::link(NEW.path, [("from", row.id.to_string().as_str())])) { "Compose one like it" }
             @if row.counters.total() > 0 {
                 a.button href=(export_url(row.id, "json")) download { "Results as JSON" }
                 a.button href=(export_url(row.id, "csv")) download { "Results as CSV" }

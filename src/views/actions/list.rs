@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The actions, newest first: `/actions`.
 
-use super::{action_url, progress, require_local};
+use super::{NEW, action_url, progress, require_local};
 use crate::error::{Error, Result};
 use crate::model::command::ActionStatus;
 use crate::model::filter::count;
@@ -81,7 +81,7 @@ pub fn render(data: &Data) -> Page {
     let markup = html! {
         (heading("Actions", about, html! {
             a.button href="/acl" { "ACL" }
-            a.button.primary href="/actions/new" { "New action" }
+            a.button.primary href=(NEW.path) { "New action" }
         }))
         (statuses(data))
         @if data.actions.is_empty() {
@@ -157,7 +157,7 @@ fn empty(data: &Data) -> Markup {
                 None => {
                     h2 { "No action yet" }
                     p {
-                        "An action tells agents what to do. Write one " a href="/actions/new" { "here" }
+                        "An action tells agents what to do. Write one " a href=(NEW.path) { "here" }
                         ", or submit a signed file with " code { "muster action submit FILE" } "."
                     }
                 },

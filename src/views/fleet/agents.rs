@@ -10,6 +10,7 @@ use crate::model::time::utc_text;
 use crate::ops::App;
 use crate::ops::fleet::agent_search::{self, Found, PARAMETERS};
 use crate::store::fleet::AgentRow;
+use crate::views::actions::NEW;
 use crate::views::parts::{Tone, error_id, field, heading, input, notice, select, time_ago};
 use crate::views::{Asked, Page, View, links, status, text};
 use maud::{Markup, html};
@@ -85,7 +86,12 @@ pub fn render(data: &Data) -> Page {
         }
     };
     let markup = html! {
-        (heading("Agents", about, html! { a.button href=(super::VIEW.path) { "Fleet" } }))
+        (heading("Agents", about, html! {
+            a.button href=(super::VIEW.path) { "Fleet" }
+            @if let Some(target) = data.asked.first("target").filter(|_| data.asked.0.len() == 1 && data.error.is_none()) {
+                a.button href=(links::link(NEW.path, [("target", target)])) { "New action on these" }
+            }
+        }))
         (form(data))
         @if data.error.is_none() {
             @if data.found.agents.is_empty() { (empty(data)) } @else { (table(data)) }

@@ -5,10 +5,12 @@ mod charts;
 mod lists;
 
 use super::{agents_link, require_local};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::filter::bounded;
+use crate::model::time::DAY_SECS;
 use crate::ops::App;
-use crate::store::fleet::EnrolmentRefusal;
+use crate::ops::fleet::statistics::{self, Double};
+use crate::store::fleet::{EnrolmentRefusal, FleetOverview, FleetSample, OverviewQuery};
 use crate::views::parts::heading;
 use crate::views::switch::{Choice, switch};
 use crate::views::{Asked, Page, View, links, text};
@@ -25,6 +27,14 @@ pub const VIEW: View = View {
 
 /// Rows of each list.
 pub const ROWS_MAX: usize = 100;
+/// Offline is a name that was heard of for so long,
+const OFFLINE_SEEN_SECS: i64 = 30 * DAY_SECS;
+/// and not for so long.
+const OFFLINE_SILENT_SECS: i64 = 300;
+/// Double is an endpoint of which several agents beat within so long.
+const DOUBLE_SECS: i64 = 600;
+/// The longest history that can be asked for.
+const DAYS_MAX: i64 = 400;
 /// The spans that the history can show, in days, and what each is called.
 const SPANS: [(i64, &str); 4] = [(1, "24 hours"), (7, "7 days"), (30, "30 days"), (365, "a year")];
 
@@ -33,91 +43,18 @@ const SPANS: [(i64, &str); 4] = [(1, "24 hours"), (7, "7 days"), (30, "30 days")
 pub struct Data {
     /// Now, Unix seconds.
     pub now: i64,
-    /// All agents that there are, also those that are offline.
-    pub n_agents: i64,
-    /// The numbers of this moment.
-    pub numbers: Numbers,
-    /// Agents by version, most first.
-    pub versions: Vec<Share>,
-    /// Agents by the name of their OS, most first.
-    pub systems: Vec<Share>,
+    /// True where there is an agent, also one that is offline.
+    pub has_agents: bool,
+    /// The numbers of this moment, who is offline, who is double.
+    pub overview: FleetOverview,
     /// The days that the history goes back.
     pub days: i64,
     /// The numbers that were taken, oldest first.
-    pub history: Vec<Taken>,
-    /// Names without a heartbeat, sorted; the first of them.
-    pub offline: Vec<OfflineName>,
-    /// How many there are.
-    pub n_offline: usize,
-    /// Endpoints with several agents, most first; the first of them.
-    pub double: Vec<DoubleEndpoint>,
-    /// How many there are.
-    pub n_double: usize,
+    pub history: Vec<FleetSample>,
     /// Agents of one endpoint that both go on beating.
     pub rivals: Vec<Rivals>,
     /// Heartbeats that were refused, the last first.
     pub refusals: Vec<EnrolmentRefusal>,
-}
-
-/// The fleet at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Numbers {
-    /// Agents heard of within two heartbeat periods.
-    pub online_agents: i64,
-    /// Those heard of within the timeout, but not so lately.
-    pub idle_agents: i64,
-    /// Endpoints with an online agent.
-    pub online_endpoints: i64,
-    /// Endpoints with an idle agent.
-    pub idle_endpoints: i64,
-    /// Endpoints of the last 24 hours that were not heard of in the six days before.
-    pub new_endpoints: i64,
-    /// Endpoints with more than one agent online.
-    pub double_endpoints: i64,
-    /// Endpoints heard of in the last seven days that are gone.
-    pub disappeared_endpoints: i64,
-    /// Endpoints whose agents start again and again.
-    pub flapping_endpoints: i64,
-}
-
-/// Numbers that were taken at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// When.
-    pub at: i64,
-    /// What they were.
-    pub numbers: Numbers,
-}
-
-/// Agents that have a version or an OS in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// That version or OS.
-    pub name: String,
-    /// How many are online.
-    pub online: i64,
-    /// How many are idle.
-    pub idle: i64,
-}
-
-/// A name of which nothing was heard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfflineName {
-    /// The name.
-    pub name: String,
-    /// Its last heartbeat.
-    pub last_heartbeat_at: i64,
-}
-
-/// An endpoint with several agents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DoubleEndpoint {
-    /// The endpoint.
-    pub queueloc: String,
-    /// How many agents beat.
-    pub count: i64,
-    /// Their names, each once.
-    pub names: Vec<String>,
 }
 
 /// Two agents of one endpoint of which each beat after the younger had begun.
@@ -133,6 +70,21 @@ pub struct Rivals {
     pub action: String,
 }
 
+impl Rivals {
+    fn new(double: &Double) -> Result<Rivals> {
+        let json = double.action.to_json()?;
+        // It was JSON, so it is again; in lines it can be read.
+        let value: serde_json::Value = serde_json::from_str(&json)
+            .map_err(|error| Error::internal("An action cannot be read back").because(error))?;
+        Ok(Rivals {
+            queueloc: double.older.queueloc.clone(),
+            older_id: double.older.id,
+            younger_id: double.younger.id,
+            action: format!("{value:#}"),
+        })
+    }
+}
+
 fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&load(app, asked)?))
 }
@@ -140,30 +92,43 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
 /// Everything on the page; Forbidden for a viewer who is not local.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
     require_local(asked.viewer)?;
-    let days =
-        asked.query.filled("days").map(|value| bounded("days", value, 1, 400)).transpose()?.unwrap_or(1);
+    let days = asked.query.filled("days").map(|value| bounded("days", value, 1, DAYS_MAX)).transpose()?;
+    let (now, days) = (app.clock.now(), days.unwrap_or(1));
+    let overview = app.store.fleet_overview(&OverviewQuery {
+        now,
+        thresholds: app.config.fleet.liveness().at(now),
+        offline_seen_from: now - OFFLINE_SEEN_SECS,
+        offline_silent_from: now - OFFLINE_SILENT_SECS,
+        double_from: now - DOUBLE_SECS,
+        rows_max: ROWS_MAX,
+    })?;
+    let pairs = overview.pairs.iter().copied().take(lists::RIVALS_MAX).collect::<Vec<_>>();
+    let rivals = statistics::describe(app, &pairs)?.iter().map(Rivals::new).collect::<Result<_>>()?;
     Ok(Data {
-        now: app.clock.now(),
+        now,
+        has_agents: app.store.has_agents()?,
         days,
+        history: app.store.fleet_history(now - days * DAY_SECS)?,
+        overview,
+        rivals,
         refusals: app.store.enrolment_refusals(ROWS_MAX)?,
-        ..Data::default()
     })
 }
 
 /// The page.
 pub fn render(data: &Data) -> Page {
-    let about = html! { (text::counted(data.n_agents, "agent", "agents")) " known" };
+    let about = "Agents are processes, endpoints the places where they run.";
     let markup = html! {
         (heading("Fleet", about, html! {
             a.button href=(super::AGENTS.path) { "Agents" }
             a.button href="/investigators" { "Investigators" }
         }))
-        (lists::rivals(&data.rivals))
-        @if data.n_agents == 0 { (empty()) } @else {
+        (lists::rivals(&data.rivals, data.overview.pairs.len()))
+        @if !data.has_agents { (empty()) } @else {
             (tiles(data))
             (switch("History", &spans(data)))
-            (charts::history(data))
-            div.charts { (charts::versions(&data.versions)) (charts::systems(&data.systems)) }
+            div.charts { (charts::history(data)) }
+            div.charts { (charts::versions(&data.overview.numbers)) (charts::systems(&data.overview.numbers)) }
         }
         (lists::double(data))
         (lists::offline(data))
@@ -194,34 +159,30 @@ fn spans(data: &Data) -> Vec<Choice> {
 
 /// The numbers of this moment.
 fn tiles(data: &Data) -> Markup {
-    let numbers = &data.numbers;
-    let status = |word: &str| Some(agents_link([("status", word)]));
+    let numbers = &data.overview.numbers;
+    let online = Some(agents_link([("status", "online")]));
+    let double = Some("#double".to_owned());
     let all: [(&str, i64, &str, Option<String>); 8] = [
-        ("online agents", numbers.online_agents, "heard of within two heartbeat periods", status("online")),
+        ("online agents", numbers.online_agents, "heard of within two heartbeat periods", online),
         (
             "idle agents",
             numbers.idle_agents,
-            "heard of not so lately, but within the timeout",
-            status("idle"),
+            "heard of within the timeout, on endpoints with none online",
+            None,
         ),
-        ("online endpoints", numbers.online_endpoints, "endpoints with an online agent", None),
-        ("idle endpoints", numbers.idle_endpoints, "endpoints with an idle agent", None),
-        ("new endpoints", numbers.new_endpoints, "begun in 24 hours, and unknown in the week before", None),
-        (
-            "double endpoints",
-            numbers.double_endpoints,
-            "with more than one agent",
-            Some("#double".to_owned()),
-        ),
-        ("disappeared endpoints", numbers.disappeared_endpoints, "heard of in 7 days, and now gone", None),
-        ("flapping endpoints", numbers.flapping_endpoints, "whose agents start again and again", None),
+        ("online endpoints", numbers.online_endpoints, "with an agent online", None),
+        ("idle endpoints", numbers.idle_endpoints, "with an agent idle and none online", None),
+        ("new endpoints", numbers.new_endpoints, "begun in 24 hours, unheard of in the 6 days before", None),
+        ("double endpoints", numbers.double_endpoints, "with more than one agent online", double),
+        ("disappeared endpoints", numbers.disappeared_endpoints, "heard of in 7 days, now offline", None),
+        ("flapping endpoints", numbers.flapping_endpoints, "with more than one agent online or idle", None),
     ];
     html! {
         section.panel aria-label="Now" {
             dl.large.tiles {
                 @for (name, number, about, link) in &all {
-                    div {
-                        dt title=(about) { (name) }
+                    div title=(about) {
+                        dt { (name) }
                         dd {
                             @match link {
                                 Some(link) => a href=(link) { (text::grouped(*number)) },

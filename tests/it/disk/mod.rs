@@ -3,4 +3,4 @@
 
 mod full;
 mod refused;
-mod small_disk;
+pub mod small_disk;

@@ -43,7 +43,15 @@ fn now() -> i64 {
 struct Fleet {
     server: Server,
     directory: tempfile::TempDir,
+    options: Place,
+}
+
+/// How the server of a fleet is started, and where its spool is.
+#[derive(Clone)]
+struct Place {
     config: Option<String>,
+    wrapper: Vec<String>,
+    spool: PathBuf,
 }
 
 /// The key of the n-th agent's endpoint.
@@ -63,9 +71,14 @@ impl Fleet {
 
     fn start_with(n_agents: usize, config: Option<&str>) -> Fleet {
         let directory = tempfile::tempdir().unwrap();
-        let config = config.map(str::to_owned);
-        let server = start(&directory.path().join("data"), &config);
-        let fleet = Fleet { server, directory, config };
+        let spool = directory.path().join("data/spool");
+        let place = Place { config: config.map(str::to_owned), wrapper: Vec::new(), spool };
+        Fleet::start_at(n_agents, directory, place)
+    }
+
+    fn start_at(n_agents: usize, directory: tempfile::TempDir, options: Place) -> Fleet {
+        let server = start(&directory.path().join("data"), &options);
+        let fleet = Fleet { server, directory, options };
         let mut database = fleet.database();
         let transaction = database.transaction().unwrap();
         plant_investigator(&transaction);
@@ -77,7 +90,7 @@ impl Fleet {
     /// Kills the server and starts it again.
     fn restart(&mut self) {
         self.server.kill();
-        self.server = start(&self.data_dir(), &self.config);
+        self.server = start(&self.data_dir(), &self.options);
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -99,7 +112,7 @@ impl Fleet {
     }
 
     fn spool(&self) -> PathBuf {
-        self.data_dir().join("spool")
+        self.options.spool.clone()
     }
 
     /// The files of a place of the spool, in order.
@@ -134,7 +147,7 @@ impl Fleet {
 
     /// Drops a file into the spool, whole.
     fn drop_file(&self, name: &str, bytes: &[u8]) {
-        let aside = self.directory.path().join(name);
+        let aside = self.spool().join(name);
         std::fs::write(&aside, bytes).unwrap();
         std::fs::rename(aside, self.spool().join("action/new").join(name)).unwrap();
     }
@@ -219,19 +232,19 @@ impl Fleet {
     }
 }
 
-fn start(data_dir: &Path, config: &Option<String>) -> Server {
+fn start(data_dir: &Path, place: &Place) -> Server {
     let server = Server::start_with(Options {
         data_dir: Some(data_dir.to_owned()),
-        config: config.clone(),
-        ..Options::default()
+        config: place.config.clone(),
+        wrapper: place.wrapper.clone(),
     });
-    wait_for("the spool", || data_dir.join("spool/command/done").is_dir());
+    wait_for("the spool", || place.spool.join("command/done").is_dir());
     server
 }
 
-/// Waits at most twenty seconds.
+/// Waits at most a minute: the machine may be busy with other tests.
 fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < until, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(20));

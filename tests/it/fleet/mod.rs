@@ -7,3 +7,4 @@ mod dispatch;
 mod heartbeats;
 mod investigators;
 mod mig;
+mod pages;

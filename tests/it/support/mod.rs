@@ -2,6 +2,7 @@
 //! What the tests share: the real binary on a real port with a real database, and a small HTTP client.
 
 pub mod client;
+pub mod fleet;
 pub mod gpg;
 pub mod server;
 

@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use crate::ops::App;
 use crate::ops::fleet::spooling::{BYTES_PER_WRITE, removed};
-use crate::spool::{Name, NewFile, Place};
+use crate::spool::{Name, NewFile, Place, Sweeping};
 use crate::store::fleet::{Answered, CommandState, Fetchable, Lease, NewAnswer};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -94,6 +94,7 @@ fn stopping() -> Error {
 #[derive(Debug)]
 pub struct Couriering {
     app: Arc<App>,
+    _sweeping: Sweeping,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -101,13 +102,14 @@ impl Couriering {
     /// Starts it.
     pub fn start(app: Arc<App>) -> Result<Couriering> {
         let (queue, jobs) = sync_channel(QUEUE_JOBS_MAX);
+        let sweeping = Sweeping::start(Arc::clone(&app.spool))?;
         app.dispatch.courier.set(Some(queue));
         let own = Arc::clone(&app);
         let thread = std::thread::Builder::new()
             .name("courier".into())
             .spawn(move || run(&own, &jobs))
             .map_err(|error| Error::internal("Cannot start the thread that serves agents").because(error))?;
-        Ok(Couriering { app, thread: Some(thread) })
+        Ok(Couriering { app, _sweeping: sweeping, thread: Some(thread) })
     }
 
     /// Finishes what is queued and ends the thread.

@@ -15,6 +15,8 @@ use std::net::IpAddr;
 const AGE_SECS_MAX: i64 = 300;
 /// Largest process id that any system has.
 const PID_MAX: i64 = u32::MAX as i64;
+/// Objects and lists that stand in one another; a heartbeat has four.
+const DEPTH_MAX: usize = 64;
 /// Faults that are told; a heartbeat has about twenty fields.
 const FAULTS_TOLD_MAX: usize = 40;
 
@@ -83,6 +85,11 @@ go_struct! {
 pub fn read(body: &[u8], now: i64) -> Result<NewHeartbeat> {
     // Go reads the first value and does not look further.
     let text = lenient_text(body);
+    if depth(&text) > DEPTH_MAX {
+        return Err(Error::invalid(format!(
+            "Failed to decode request body: its values stand more than {DEPTH_MAX} deep in one another"
+        )));
+    }
     let raw = Raw::deserialize(&mut serde_json::Deserializer::from_str(&text)).map_err(|error| {
         let said: String = error.to_string().chars().take(200).collect();
         Error::invalid(format!("Failed to decode request body: {said}"))
@@ -107,6 +114,27 @@ pub fn read(body: &[u8], now: i64) -> Result<NewHeartbeat> {
     let tags = faults.tags(raw.tags);
     faults.told()?;
     Ok(NewHeartbeat { refreshed_at, environment, tags, ..heartbeat })
+}
+
+/// How many objects and lists of a JSON text stand in one another at most.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut most): (usize, usize) = (0, 0);
+    let (mut is_text, mut is_escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b'[' | b'{' => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 /// What is wrong with a heartbeat.
@@ -440,6 +468,15 @@ mod tests {
              pid: it must be a whole number from 1 to 4294967295; \
              tags: they must be a list of {\"name\", \"value\"}, or an object, of texts"
         );
+    }
+
+    #[test]
+    fn depth_is_that_of_brackets_outside_texts() {
+        for (text, expected) in
+            [("", 0), ("{}", 1), (r#"{"a":[[1],[2]]}"#, 3), (r#"["[[\"[["]"#, 1), ("]][", 1)]
+        {
+            assert_eq!(depth(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -1,93 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The charts of the fleet's page: numbers over time, agents by version and by OS.
 
-use super::{Data, Share, Taken};
+use super::Data;
 use crate::model::time::{DAY_SECS, utc_text};
 use crate::ops::fleet::agent_search::quoted;
+use crate::store::fleet::{FleetNumbers, FleetSample};
 use crate::views::chart::{self, Category, Mark, OTHER, Series, Shape};
 use crate::views::fleet::agents_link;
-use maud::Markup;
+use maud::{Markup, html};
+use std::collections::BTreeMap;
 
 /// Most points of a line.
-const POINTS_MAX: usize = 288;
+const POINTS_MAX: usize = 144;
 /// Versions and systems that have a bar of their own.
 const BARS_MAX: usize = 15;
 
+/// How one line is called, and its number at each time.
+type Line = (&'static str, fn(&FleetSample) -> i64);
+
 /// The lines over time.
 pub fn history(data: &Data) -> Markup {
+    let agents: [Line; 2] = [("online", |one| one.online_agents), ("idle", |one| one.idle_agents)];
+    let endpoints: [Line; 4] = [
+        ("new", |one| one.new_endpoints),
+        ("double", |one| one.double_endpoints),
+        ("disappeared", |one| one.disappeared_endpoints),
+        ("flapping", |one| one.flapping_endpoints),
+    ];
+    html! {
+        (lines("history-agents", ("Agents over time", "agents"), &agents, data))
+        (lines("history-endpoints", ("Endpoints to look at", "endpoints"), &endpoints, data))
+    }
+}
+
+fn lines(id: &str, (title, unit): (&str, &str), lines: &[Line], data: &Data) -> Markup {
     let taken = thinned(&data.history, POINTS_MAX);
-    let series = |name: &str, number: fn(&Taken) -> i64| Series {
-        name: name.to_owned(),
+    let series = |(name, number): &Line| Series {
+        name: (*name).to_owned(),
         // Counts stay far below 2^53.
         marks: taken.iter().map(|one| Mark { value: number(one) as f64, link: None }).collect(),
     };
-    let category = |one: &Taken| {
-        let whole = utc_text(one.at);
+    let category = |one: &FleetSample| {
+        let whole = utc_text(one.taken_at);
         // `YYYY-MM-DD HH:MM:SS UTC`: the time of day where all is of one day, else the day.
         let label = whole.get(if data.days == 1 { 11..16 } else { 5..10 }).unwrap_or(&whole);
         Category { label: label.to_owned(), title: whole.clone() }
     };
-    chart::figure(
-        "history",
-        Shape::Lines,
-        &chart::Data {
-            title: "Over time".to_owned(),
-            about: "What was counted each minute, beyond two days each hour.".to_owned(),
-            category_noun: "Time (UTC)".to_owned(),
-            unit: "agents or endpoints".to_owned(),
-            categories: taken.iter().map(category).collect(),
-            series: vec![
-                series("online agents", |one| one.numbers.online_agents),
-                series("idle agents", |one| one.numbers.idle_agents),
-                series("new endpoints", |one| one.numbers.new_endpoints),
-                series("double endpoints", |one| one.numbers.double_endpoints),
-                series("disappeared endpoints", |one| one.numbers.disappeared_endpoints),
-                series("flapping endpoints", |one| one.numbers.flapping_endpoints),
-            ],
-        },
-    )
+    let chart = chart::Data {
+        title: title.to_owned(),
+        about: "Counted each minute; what is older than two days, each hour.".to_owned(),
+        category_noun: "Time (UTC)".to_owned(),
+        unit: unit.to_owned(),
+        categories: taken.iter().map(category).collect(),
+        series: lines.iter().map(series).collect(),
+    };
+    chart::figure(id, Shape::Lines, &chart)
 }
 
 /// At most `points_max` of them in equal steps of time, of each step the last.
-fn thinned(taken: &[Taken], points_max: usize) -> Vec<Taken> {
+fn thinned(taken: &[FleetSample], points_max: usize) -> Vec<FleetSample> {
     let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return Vec::new() };
     if taken.len() <= points_max {
         return taken.to_vec();
     }
     let points = i64::try_from(points_max).unwrap_or(DAY_SECS).max(1);
-    let step = (last.at - first.at) / points + 1;
-    let mut kept: Vec<Taken> = Vec::with_capacity(points_max);
+    let step = (last.taken_at - first.taken_at) / points + 1;
+    let mut kept: Vec<FleetSample> = Vec::with_capacity(points_max);
     for one in taken {
-        let slot = |at: i64| (at - first.at) / step;
+        let slot = |at: i64| (at - first.taken_at) / step;
         match kept.last_mut() {
-            Some(last) if slot(last.at) == slot(one.at) => *last = *one,
+            Some(last) if slot(last.taken_at) == slot(one.taken_at) => *last = *one,
             _ => kept.push(*one),
         }
     }
     kept
 }
 
-/// Agents by version.
-pub fn versions(shares: &[Share]) -> Markup {
-    bars("versions", "Agents by version", "Version", "version", shares)
+/// Agents that have a version or an OS in common.
+struct Share {
+    name: String,
+    online: i64,
+    idle: i64,
 }
 
-/// Agents by the name of their OS.
-pub fn systems(shares: &[Share]) -> Markup {
-    bars("systems", "Agents by OS", "OS", "environment->>'ident'", shares)
+/// The two counts of each name, most agents first.
+fn shares(online: &[(String, i64)], idle: &[(String, i64)]) -> Vec<Share> {
+    let mut by_name: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    online.iter().for_each(|(name, count)| by_name.entry(name).or_default().0 += count);
+    idle.iter().for_each(|(name, count)| by_name.entry(name).or_default().1 += count);
+    let share = |(name, (online, idle)): (&str, (i64, i64))| Share { name: name.to_owned(), online, idle };
+    let mut shares: Vec<Share> = by_name.into_iter().map(share).collect();
+    // Stable: equal ones stay in the order of their names.
+    shares.sort_by_key(|share| -(share.online + share.idle));
+    shares
+}
+
+/// Agents by version.
+pub fn versions(of: &FleetNumbers) -> Markup {
+    bars(
+        "versions",
+        "Agents by version",
+        "Version",
+        "version",
+        &shares(&of.online_by_version, &of.idle_by_version),
+    )
+}
+
+/// Agents by OS.
+pub fn systems(of: &FleetNumbers) -> Markup {
+    bars("systems", "Agents by OS", "OS", "environment->>'os'", &shares(&of.online_by_os, &of.idle_by_os))
 }
 
 /// `value`: what the target language calls what they have in common.
 fn bars(id: &str, title: &str, noun: &str, value: &str, shares: &[Share]) -> Markup {
     let kept = if shares.len() > BARS_MAX { BARS_MAX - 1 } else { BARS_MAX };
     let (shown, rest) = shares.split_at(shares.len().min(kept));
-    let link = |share: &Share, status: &str| {
+    let link = |share: &Share| {
         let target = format!("{value} = {}", quoted(&share.name));
-        agents_link([("status", status), ("target", target.as_str())])
+        agents_link([("status", "online"), ("target", target.as_str())])
     };
-    let series = |name: &str, status: &str, number: fn(&Share) -> i64| {
-        let mut marks: Vec<Mark> =
-            shown.iter().map(|share| Mark::count(number(share), link(share, status))).collect();
+    let series = |name: &str, number: fn(&Share) -> i64, is_linked: bool| {
+        let mark = |share: &Share| Mark {
+            value: number(share) as f64,
+            link: (is_linked && number(share) > 0).then(|| link(share)),
+        };
+        let mut marks: Vec<Mark> = shown.iter().map(mark).collect();
         if !rest.is_empty() {
             marks.push(Mark { value: rest.iter().map(number).sum::<i64>() as f64, link: None });
         }
@@ -99,13 +136,14 @@ fn bars(id: &str, title: &str, noun: &str, value: &str, shares: &[Share]) -> Mar
     }
     let data = chart::Data {
         title: title.to_owned(),
-        about: "Those that are online or idle.".to_owned(),
+        about: "Those that are online, and the idle ones of endpoints where none is.".to_owned(),
         category_noun: noun.to_owned(),
         unit: "agents".to_owned(),
         categories,
         series: vec![
-            series("online", "online", |share| share.online),
-            series("idle", "idle", |share| share.idle),
+            series("online", |share| share.online, true),
+            // Without a link: a list would also show idle agents of endpoints where one is online.
+            series("idle", |share| share.idle, false),
         ],
     };
     chart::figure(id, Shape::Bars, &data)
@@ -114,20 +152,20 @@ fn bars(id: &str, title: &str, noun: &str, value: &str, shares: &[Share]) -> Mar
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::views::fleet::overview::Numbers;
 
     #[test]
     fn points_are_thinned_to_the_last_of_each_step() {
-        let taken: Vec<Taken> =
-            (0..1_440).map(|minute| Taken { at: minute * 60, numbers: Numbers::default() }).collect();
-        let kept = thinned(&taken, 288);
-        assert!(kept.len() <= 288 && kept.len() > 250, "{}", kept.len());
-        assert_eq!(kept.last().map(|one| one.at), Some(1_439 * 60));
-        assert_eq!(thinned(&taken[..10], 288).len(), 10);
-        assert!(thinned(&[], 288).is_empty());
+        let taken: Vec<FleetSample> = (0..1_440)
+            .map(|minute| FleetSample { taken_at: minute * 60, ..FleetSample::default() })
+            .collect();
+        let kept = thinned(&taken, 144);
+        assert!(kept.len() <= 144 && kept.len() > 120, "{}", kept.len());
+        assert_eq!(kept.last().map(|one| one.taken_at), Some(1_439 * 60));
+        assert_eq!(thinned(&taken[..10], 144).len(), 10);
+        assert!(thinned(&[], 144).is_empty());
         // A long pause takes no points from the rest, and never makes more.
         let mut paused = taken;
-        paused.push(Taken { at: 10_000_000, numbers: Numbers::default() });
-        assert!(thinned(&paused, 288).len() <= 289);
+        paused.push(FleetSample { taken_at: 10_000_000, ..FleetSample::default() });
+        assert!(thinned(&paused, 144).len() <= 145);
     }
 }

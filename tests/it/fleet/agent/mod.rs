@@ -2,6 +2,7 @@
 //! The real agent: against a server in the wrong hands, and with a real one.
 
 mod process;
+mod real;
 mod rogue;
 
 use process::{GPG, Home, find, in_secs, sign, signed};
@@ -53,7 +54,7 @@ fn an_agent_beats_whole_and_stays_the_same_after_a_restart() {
     assert!(home.log().contains("Another agent runs"), "{}", home.log());
     let (code, took) = agent.stop();
     assert_eq!(code, Some(0));
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(15), "{took:?}");
     let before = rogue.said().heartbeats.len();
     let agent = home.start(&rogue.url(), &[]);
     let (fields, again) = rogue.wait_for("a heartbeat", |said| said.heartbeats.get(before).cloned());

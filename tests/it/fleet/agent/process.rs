@@ -91,7 +91,7 @@ impl Agent {
 
     /// Waits until it ends by itself; the exit code.
     pub fn wait(&mut self) -> Option<i32> {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(90);
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub struct Said {
     /// Heartbeats: the fields of the head, and the body.
-    pub heartbeats: Vec<(Vec<(String, String)>, Value)>,
+    pub heartbeats: Vec<(Fields, Value)>,
     /// Bodies of polls.
     pub polls: Vec<Value>,
     /// Answers to commands.
@@ -59,7 +59,7 @@ impl Rogue {
 
     /// Waits until `look` finds something.
     pub fn wait_for<T>(&self, what: &str, look: impl Fn(&Said) -> Option<T>) -> T {
-        let until = Instant::now() + Duration::from_secs(30);
+        let until = Instant::now() + Duration::from_secs(90);
         while Instant::now() < until {
             if let Some(found) = look(&self.said()) {
                 return found;
@@ -121,7 +121,11 @@ fn serve(stream: TcpStream, said: &Mutex<Said>) -> Option<()> {
     }
 }
 
-fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<(String, String)>, Vec<u8>)> {
+/// Fields of a head, names in lower case.
+pub type Fields = Vec<(String, String)>;
+
+/// Path, fields and body of the next request.
+fn request(reader: &mut BufReader<TcpStream>) -> Option<(String, Fields, Vec<u8>)> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
     let path = line.split(' ').nth(1)?.to_owned();

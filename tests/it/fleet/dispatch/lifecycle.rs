@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An action from its beginning to its end, with its files at each step.
 
-use super::{Fleet, action, action_at, action_of, found, wait_for};
+use super::{Fleet, Place, action, action_at, action_of, found, wait_for};
+use crate::disk::small_disk::SmallDisk;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -143,21 +144,25 @@ fn files_follow_a_cancelled_action() {
 }
 
 #[test]
-fn an_action_too_large_for_the_disk_is_invalid() {
-    let config = "[store]\ndisk_reserve = \"1 MB\"\n";
-    let fleet = Fleet::start_with(2_000, Some(config));
+fn an_action_too_large_for_the_disk_is_invalid_and_others_run() {
+    let disk = SmallDisk::mount(24 << 20);
+    let place = Place {
+        config: Some(format!("[fleet]\nspool = {:?}\n", disk.path().join("spool"))),
+        wrapper: disk.wrapper(),
+        spool: disk.seen_from_outside().join("spool"),
+    };
+    let fleet = Fleet::start_at(4, tempfile::tempdir().unwrap(), place);
+    // Four times 3 MiB, twice, are as much as the disk has.
     let long = format!(r#"[{{"module": "ping", "parameters": {{"note": "{}"}}}}]"#, "x".repeat(3 << 20));
-    // 2,000 agents times 3 MiB, twice, are 12 GB: only where so much is not free there is something to see.
-    let free = rustix_free(&fleet.data_dir());
-    let id = fleet.submit(&action_of("large", "name = 'a1.example.net'", (-60, 600), &long));
+    let id = fleet.submit(&action_of("large", "status = 'online'", (-60, 600), &long));
+    fleet.wait_for_status(id, "invalid");
+    let reason = fleet.text(&format!("SELECT reason FROM actions WHERE id = {id}"));
+    assert!(reason.starts_with("4 commands need 24 MiB in the spool"), "{reason}");
+    assert_eq!(fleet.number("SELECT count(*) FROM commands"), 0);
+    let id = fleet.submit(&action_of("one", "name = 'a1.example.net'", (-60, 600), &long));
     fleet.wait_for_status(id, "inflight");
-    assert!(free > 100 << 20, "this test needs 100 MB");
-    fleet.assert_spool_clean();
-}
-
-fn rustix_free(path: &std::path::Path) -> u64 {
-    let stat = rustix::fs::statvfs(path).unwrap();
-    stat.f_bavail * stat.f_frsize
+    assert_eq!(fleet.agent(1).fetch_ids().len(), 1);
+    assert_eq!(fleet.files("command/inflight").len(), 1);
 }
 
 #[test]
