@@ -6,6 +6,7 @@ mod crashes;
 mod custom;
 mod driver;
 mod fleet;
+mod fleet_pages;
 
 use crate::support::{Server, record_fields, with};
 use driver::Browser;
