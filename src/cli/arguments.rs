@@ -19,7 +19,7 @@ use std::ffi::OsString;
 /// What the command line comes to.
 pub enum Parsed {
     /// A subcommand is to be run.
-    Command(Command),
+    Command(Box<Command>),
     /// Help or the version is to be printed.
     Print(String),
     /// It is refused, with this text.
@@ -90,7 +90,7 @@ pub fn parse(arguments: Vec<OsString>) -> Parsed {
     let words = split_values(words);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match TopLevel::from_args(&["muster"], &words) {
-        Ok(top) => Parsed::Command(top.command),
+        Ok(top) => Parsed::Command(Box::new(top.command)),
         Err(exit) if exit.status.is_ok() => Parsed::Print(exit.output),
         Err(_) if asks_for_help(&words) => Parsed::Print(meant_by(&words).help),
         Err(exit) => Parsed::Refused(refusal(&exit.output, &words)),

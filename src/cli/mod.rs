@@ -36,7 +36,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     logging::start(log::LevelFilter::Info, || Clock::system().now());
     logging::log_panics();
     let outcome = match arguments::parse(arguments) {
-        Parsed::Command(command) => run(command),
+        Parsed::Command(command) => run(*command),
         Parsed::Print(text) => print(&text),
         Parsed::Refused(text) => {
             logging::write_failure(&text);

@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(again.expire_after, "2027-01-15T09:08:20Z");
         let (again, problems) = again.to_action(NOW + 500);
         assert_eq!(problems, []);
-        assert_eq!(again.operations, action.operations);
+        assert_eq!(again.operations_json().unwrap(), action.operations_json().unwrap());
         assert_eq!(again.expireafter.unix_secs - again.validfrom.unix_secs, 3_660);
     }
 
