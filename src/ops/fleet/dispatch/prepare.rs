@@ -2,7 +2,7 @@
 //! From an accepted action to a command for each agent that its target means.
 
 use super::ending::refuse;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::model::command::{ActionStatus, CommandStatus};
 use crate::ops::App;
 use crate::ops::fleet::spooling::{BYTES_PER_WRITE, Paper, command_texts, move_action, removed};
@@ -160,8 +160,5 @@ fn make(app: &App, action_id: i64, batch: &[Addressee]) -> Result<bool> {
     if !matches!(made, Ok(true)) {
         removed(app, &names);
     }
-    made.map_err(|error: Error| {
-        log::debug!("Commands of action {action_id} are not made: {}", error.with_causes());
-        error
-    })
+    made
 }
