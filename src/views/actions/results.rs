@@ -196,7 +196,7 @@ fn files(labels: &Map<String, Value>, items_max: usize, url: &str) -> Markup {
     for (label, files) in labels {
         // An entry without a path says what was searched in vain.
         let paths: Vec<&Value> =
-            files.as_array().into_iter().flatten().filter(|file| path(file) != "").collect();
+            files.as_array().into_iter().flatten().filter(|file| !path(file).is_empty()).collect();
         let shown = paths.len().min(left);
         left -= shown;
         n_hidden += paths.len() - shown;
