@@ -373,7 +373,8 @@ CREATE TABLE investigator_keys (
 -- Tokens that were accepted; each is accepted once.
 CREATE TABLE seen_tokens (
   digest BLOB PRIMARY KEY, -- SHA-256 of what is signed
-  until_at INTEGER NOT NULL -- from then on its time alone refuses it
+  until_at INTEGER NOT NULL, -- from then on its time alone refuses it
+  peer TEXT NOT NULL -- the address that sent it
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX seen_tokens__until_at ON seen_tokens (until_at);
 

@@ -256,12 +256,8 @@ impl GoJson for Value {
     }
 
     fn is_empty(&self) -> bool {
-        match self {
-            Value::Null => true,
-            Value::Object(map) => map.is_empty(),
-            Value::Array(items) => items.is_empty(),
-            _ => false,
-        }
+        // An empty map in an interface is not empty for Go.
+        self.is_null()
     }
 }
 

@@ -75,10 +75,18 @@ fn admit(web: &Web, call: &Call, permission: Permission) -> Result<InvestigatorR
         pgp_token: call.head.field("x-pgpauthorization"),
         api_key: call.head.field("x-migapikey"),
         peer: call.head.peer.ip(),
+        may_be_twin: may_be_twin(&call.head),
     };
     let investigator = authenticate(web.app(), &shown)?;
     require(&investigator, permission)?;
     Ok(investigator)
+}
+
+/// True for a program of MIG that reads, or submits an action, which is not taken twice anyway.
+fn may_be_twin(head: &Head) -> bool {
+    let is_migs = head.field("user-agent").is_some_and(|agent| agent.starts_with("MIG Client"));
+    let path = head.path().trim_end_matches('/');
+    is_migs && (matches!(head.method.as_str(), "GET" | "HEAD") || path.ends_with("/action/create"))
 }
 
 /// The id in the query, for instance of `?actionid=`. Invalid where it is missing or cannot be one, NotFound where it

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::investigator::Permission;
 use crate::ops::App;
 use crate::pgp::{PublicKey, Token};
-use crate::store::fleet::{InvestigatorRow, TokenOutcome};
+use crate::store::fleet::{InvestigatorRow, SeenToken, TokenOutcome};
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 
@@ -20,6 +20,9 @@ use std::net::IpAddr;
 const API_KEY_BYTES_MAX: usize = 256;
 /// Keys that one token may name; each costs a reading and a verification.
 const KEYS_MAX: usize = 16;
+
+/// How old a token may be that a second program of the same host made in the same second.
+const TWIN_SECS_MAX: i64 = 10;
 
 const NOTHING_SHOWN: &str = "Valid authentication header not found";
 
@@ -32,13 +35,16 @@ pub struct Credentials<'a> {
     pub api_key: Option<&'a str>,
     /// The address that sent it.
     pub peer: IpAddr,
+    /// True for what one of MIG's clients asks where a repetition changes nothing. Two of these programs that start in
+    /// the same second make the same tokens, because their nonces begin with the second.
+    pub may_be_twin: bool,
 }
 
 /// Finds the active investigator who sent a request. Unauthorized, with the texts that MIG's clients know, where there
 /// is none; then [`Failures::delay`] says how long the answer should wait. Busy where the store cannot say.
 pub fn authenticate(app: &App, shown: &Credentials<'_>) -> Result<InvestigatorRow> {
     let outcome = match (shown.pgp_token, shown.api_key) {
-        (Some(token), _) => by_token(app, token),
+        (Some(token), _) => by_token(app, token, shown),
         (None, Some(key)) => by_api_key(app, key),
         (None, None) => Err(Error::new(Kind::Unauthorized, NOTHING_SHOWN)),
     };
@@ -65,7 +71,7 @@ pub fn api_key_digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-fn by_token(app: &App, header: &str) -> Result<InvestigatorRow> {
+fn by_token(app: &App, header: &str, shown: &Credentials<'_>) -> Result<InvestigatorRow> {
     let (now, window_secs) = (app.clock.now(), app.config.fleet.token_window_secs);
     let token = Token::read(header, now, window_secs)?;
     let mut rows: Vec<InvestigatorRow> = Vec::new();
@@ -86,9 +92,19 @@ fn by_token(app: &App, header: &str) -> Result<InvestigatorRow> {
     let Some(row) = rows.into_iter().find(is_signer) else {
         return Err(failed("GetFingerprintFromSignature() -> openpgp: signature made by unknown entity"));
     };
-    match app.store.accept_token(row.id, token.digest(&signer), token.made_secs() + window_secs)? {
+    let seen = SeenToken {
+        investigator_id: row.id,
+        digest: token.digest(&signer),
+        until_at: token.made_secs() + window_secs,
+        peer: shown.peer.to_canonical().to_string(),
+    };
+    let is_fresh = (now - token.made_secs()).abs() <= TWIN_SECS_MAX;
+    match app.store.accept_token(seen)? {
         TokenOutcome::Accepted => Ok(row),
-        TokenOutcome::Repeated => Err(failed("token was used before, make a fresh one for each request")),
+        TokenOutcome::Repeated { is_same_peer: true } if shown.may_be_twin && is_fresh => Ok(row),
+        TokenOutcome::Repeated { .. } => {
+            Err(failed("token was used before, make a fresh one for each request"))
+        }
         TokenOutcome::Disabled => Err(failed("the investigator is not active")),
     }
 }

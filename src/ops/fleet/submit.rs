@@ -50,6 +50,17 @@ impl Origin {
 /// Kinds: Invalid where it breaks a rule, Forbidden where its signatures do not suffice, Conflict where the same signed
 /// text was accepted before, Busy where it cannot be stored now.
 pub fn submit(app: &App, action: &Action, submitter: Submitter) -> Result<ActionRow> {
+    let outcome = submit_checked(app, action, submitter);
+    if let Err(error) = &outcome {
+        // MIG's client does not show why it was refused, so the log must.
+        let name: String = action.name.chars().take(80).collect();
+        let origin = submitter.origin.word();
+        log::info!("Refused action {name:?} from {origin}: {}", error.message());
+    }
+    outcome
+}
+
+fn submit_checked(app: &App, action: &Action, submitter: Submitter) -> Result<ActionRow> {
     let signers = check(app, action)?;
     let wanted_id = action.known_id().filter(|_| submitter.origin == Origin::Spool);
     let new = new_action(action, &signers, wanted_id, submitter.investigator_id)?;

@@ -240,3 +240,27 @@ fn what_is_open_needs_nothing() {
     let answer = server.request("GET", DASHBOARD, &fields, b"");
     assert_eq!(answer.json()["collection"]["href"], "http://migapi.example:1664/api/v1/dashboard");
 }
+
+#[test]
+fn two_programs_of_mig_that_start_in_one_second_may_read_with_the_same_token() {
+    let server = Server::start();
+    let id = add(&server, "Ada", &keys().ada, "all");
+    let used = token(&keys().ada);
+    let ask = |method: &str, path: &str, agent: &str| {
+        let form = [("id", id.to_string()), ("status", "disabled".to_owned())];
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let fields = [
+            field("X-PGPAUTHORIZATION", &used),
+            field("User-Agent", agent),
+            field("Content-Type", "application/x-www-form-urlencoded"),
+        ];
+        let body = if method == "POST" { encoded(&form) } else { String::new() };
+        server.request(method, path, &fields, body.as_bytes()).status
+    };
+    let mig = "MIG Client agent-search-20190913";
+    assert_eq!(ask("GET", DASHBOARD, mig), 200);
+    assert_eq!(ask("GET", "/api/v1/search?type=investigator", mig), 200);
+    // What changes something takes a token of its own, and other programs make fresh ones.
+    assert_eq!(ask("POST", "/api/v1/investigator/update/", mig), 401);
+    assert_eq!(ask("GET", DASHBOARD, "curl/8"), 401);
+}

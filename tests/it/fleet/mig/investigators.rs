@@ -139,7 +139,8 @@ fn a_damaged_form_is_refused_and_never_half_taken() {
 #[test]
 fn what_cannot_be_changed_is_refused_with_migs_words() {
     let api = Api::start();
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+    let cases: &[Case<'_>] = &[
         (&[("status", "active")], 400, "Investigator ID must not be empty"),
         (&[("id", ""), ("status", "active")], 400, "Investigator ID must not be empty"),
         (&[("id", "x"), ("status", "active")], 400, "Wrong parameters 'id'"),
