@@ -36,4 +36,4 @@ pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
 pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};
 pub use targets::{AgentPage, Moment, TargetAgent};
-pub use tokens::TokenOutcome;
+pub use tokens::{SeenToken, TokenOutcome};
