@@ -104,7 +104,10 @@ fn request(process: &Process, question: &str, api_key: &str, csrf_token: &str) -
         |target: &str| rouille::url::form_urlencoded::byte_serialize(target.as_bytes()).collect::<String>();
     let (before, target) = question.split_once("target=").unwrap_or((question, ""));
     if let Some(path) = before.strip_prefix("POST ") {
-        let body = format!("do=check&csrf_token={csrf_token}&name=Bench&target={}", escape(target));
+        let operations = escape(r#"[{"module":"timedrift","parameters":{}}]"#);
+        let target = escape(target);
+        let body =
+            format!("do=check&csrf_token={csrf_token}&name=Bench&operations={operations}&target={target}");
         let path = path.trim_end_matches('?');
         return format!(
             "POST {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n\
