@@ -73,6 +73,14 @@ impl Dispatch {
         self.wake_scheduler();
     }
 
+    /// Busy once the server is to stop: long work ends between two steps and goes on at the next start.
+    pub fn refuse_when_stopping(&self) -> Result<()> {
+        match self.scheduler.is_stopped() {
+            true => Err(Error::busy("The server is stopping")),
+            false => Ok(()),
+        }
+    }
+
     /// Lets the scheduler compare the spool with the database soon: a file could not be removed or moved.
     pub fn ask_for_comparison(&self) {
         self.wants_comparison.store(true, Ordering::Relaxed);
@@ -199,9 +207,14 @@ impl Scheduler<'_> {
         self.is_compared = false;
         self.app.spool.make()?;
         self.finish_cancelling()?;
-        let found = spooling::reconcile(self.app, Mode::Mend)?;
-        if found.n_all > 0 {
-            log::info!("The spool follows the database again; {}", found.summary());
+        match spooling::reconcile(self.app, Mode::Mend) {
+            Ok(found) if found.n_all > 0 => {
+                log::info!("The spool follows the database again; {}", found.summary());
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == Kind::Busy => return Err(error),
+            // One row that cannot be read must not hold up all actions.
+            Err(error) => log::error!("The spool is not compared to its end: {}", error.with_causes()),
         }
         self.is_compared = true;
         Ok(())

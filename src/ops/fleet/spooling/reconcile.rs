@@ -96,6 +96,7 @@ impl Comparison<'_> {
     }
 
     fn judge_files(&self, place: Place, names: &[Name], differences: &mut Differences) -> Result<()> {
+        self.app.dispatch.refuse_when_stopping()?;
         let _turn = self.app.spool.turn();
         let mut surplus = Vec::new();
         for (name, why) in self.surplus_of(place, names)? {
@@ -225,6 +226,7 @@ impl Comparison<'_> {
     fn walk_commands(&self, action_id: i64, differences: &mut Differences) -> Result<()> {
         let mut after = None;
         loop {
+            self.app.dispatch.refuse_when_stopping()?;
             let turn = self.app.spool.turn();
             let commands = self.app.store.recent_commands(action_id, self.since, after, FILES_PER_TURN)?;
             let Some(last) = commands.last() else { return Ok(()) };
