@@ -81,11 +81,7 @@ fn hostile_answers_change_nothing() {
     );
     let stored = agent.connection.request("POST", path, &fields, raw.as_bytes()).unwrap();
     assert_eq!(stored.status, 200, "{}", stored.text());
-<<<<<<< HEAD
-    let file = fleet.file(&format!("command/done/{}", fleet.files("command/done")[0]));
-=======
     let file = fleet.file(&format!("command/done/{id}-{command_id}.json"));
->>>>>>> h6
     assert_eq!(file["results"][0]["elements"]["x"], "a\u{0}b\u{fffd}");
     assert_eq!(fleet.number(&format!("SELECT found FROM commands WHERE id = {command_id}")), 2);
     fleet.assert_spool_clean();
