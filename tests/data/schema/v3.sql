@@ -485,7 +485,7 @@ INSERT INTO crash_days (kind, received_day, guilty_id, build_id, crashes) VALUES
 INSERT INTO crash_totals (kind, guilty_id, build_id, crashes) VALUES (1, 1, 1, 1);
 INSERT INTO crash_builds (kind, build_id, crashes) VALUES (1, 1, 1);
 INSERT INTO blacklist (entry, is_on) VALUES ('my_assert [app]', 1);
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 INSERT INTO endpoints (id, queueloc) VALUES (1, 'linux.frozen.1');
 INSERT INTO agent_names (id, name) VALUES (1, 'frozen.example');
 INSERT INTO agent_versions (id, version) VALUES (1, '0.1.0');
