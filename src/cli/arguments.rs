@@ -102,7 +102,11 @@ fn asks_for_help(words: &[&str]) -> bool {
     words.iter().take_while(|word| **word != "--").any(|word| matches!(*word, "--help" | "-h"))
 }
 
-/// Splits `--key=value` in two, which argh does not know; what comes after `--` is left alone.
+/// What stands for standard input where a file is named; argh takes a lone `-` for an option.
+const STANDARD_INPUT: &str = "/dev/stdin";
+
+/// Splits `--key=value` in two, which argh does not know, and names standard input where a lone `-` does; what comes
+/// after `--` is left alone.
 fn split_values(words: Vec<String>) -> Vec<String> {
     let mut split = Vec::with_capacity(words.len());
     let mut is_over = false;
@@ -111,6 +115,10 @@ fn split_values(words: Vec<String>) -> Vec<String> {
         match word.split_once('=') {
             Some((key, value)) if !is_over && key.len() > 2 && key.starts_with("--") => {
                 split.extend([key.to_owned(), value.to_owned()]);
+            }
+            // After an option it is the option's value, which argh leaves alone.
+            _ if word == "-" && !is_over && !split.last().is_some_and(|last| last.starts_with("--")) => {
+                split.push(STANDARD_INPUT.to_owned());
             }
             _ => split.push(word),
         }
@@ -173,6 +181,8 @@ mod tests {
         assert_eq!(split(&["--a=", "b=c", "-d=e"]), ["--a", "", "b=c", "-d=e"]);
         assert_eq!(split(&["--", "--a=b"]), ["--", "--a=b"]);
         assert_eq!(split(&["--=x"]), ["--=x"]);
+        assert_eq!(split(&["action", "submit", "-", "--yes"]), ["action", "submit", "/dev/stdin", "--yes"]);
+        assert_eq!(split(&["add", "--key", "-"]), ["add", "--key", "-"]);
     }
 
     #[test]

@@ -4,13 +4,16 @@
 use crate::error::{Error, Result};
 use crate::model::action::ACTION_BYTES_MAX;
 use crate::model::filter::shortened;
-use crate::spool::{Place, Spool, cannot};
+use crate::spool::{Name, Place, Spool, cannot};
 use rustix::fs::{Mode, OFlags};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+/// Bytes of a dropped file's name that is kept: with `.reason` it must still be a name.
+const NAME_BYTES_MAX: usize = 200;
 
 /// What a dropped file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,12 +72,18 @@ impl Spool {
     /// file nor directory is removed instead: a link there would lead its readers elsewhere.
     pub fn refuse_dropped(&self, name: &OsStr, reason: &str) -> Result<()> {
         let from = self.dir().join(Place::ActionNew.path()).join(name);
-        let to = self.dir().join(Place::ActionInvalid.path()).join(name);
         let found = match fs::symlink_metadata(&from) {
             Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(cannot("look at", &from, error)),
         };
+        // A directory could stand in the way of an action of ours, and a long name leaves no room for the reason.
+        let is_in_the_way = found.is_dir() && name.to_str().and_then(Name::parse).is_some();
+        let kept = match is_in_the_way || name.len() > NAME_BYTES_MAX {
+            true => OsString::from(format!("dropped-{}", self.unused_name())),
+            false => name.to_owned(),
+        };
+        let to = self.dir().join(Place::ActionInvalid.path()).join(kept);
         let mut beside = to.clone().into_os_string();
         beside.push(".reason");
         // First the reason: a move that is cut off is done again, a missing reason never written.
@@ -175,14 +184,27 @@ mod tests {
             .unwrap();
         let read = |name: &str| spool.read_dropped(OsStr::new(name)).unwrap();
         assert!(matches!(read("good"), Dropped::Read { bytes, .. } if bytes == b"{}"));
+        let invalid = parent.path().join("spool/action/invalid");
         for name in ["huge", "link", "directory", "fifo"] {
             assert!(matches!(read(name), Dropped::Refused(_)), "{name}");
             spool.refuse_dropped(OsStr::new(name), "why").unwrap();
-            let invalid = parent.path().join("spool/action/invalid");
             assert_eq!(fs::read_to_string(invalid.join(format!("{name}.reason"))).unwrap(), "why\n");
             let is_kept = fs::symlink_metadata(invalid.join(name)).is_ok();
             assert_eq!(is_kept, matches!(name, "huge" | "directory"), "{name}");
         }
+        // What could stand in the way of a file of ours, or leaves no room for the reason, gets another name.
+        let long = "b".repeat(252);
+        fs::create_dir(new.join("578.json")).unwrap();
+        fs::write(new.join(&long), "x").unwrap();
+        for name in ["578.json", &long] {
+            spool.refuse_dropped(OsStr::new(name), "why").unwrap();
+            assert!(!new.join(name).exists() && !invalid.join(name).exists(), "{name}");
+        }
+        let reasons = fs::read_dir(&invalid).unwrap().filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name().into_string().unwrap();
+            name.starts_with("dropped-") && name.ends_with(".reason")
+        });
+        assert_eq!(reasons.count(), 2);
         assert_eq!(read("missing"), Dropped::Gone);
         assert_eq!(spool.list(Place::ActionNew).unwrap().count(), 1);
     }

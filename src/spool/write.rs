@@ -71,7 +71,18 @@ impl Spool {
     pub(super) fn write_text(&self, path: &Path, text: &str) -> Result<()> {
         let (temporary, mut open) = self.open_temporary()?;
         let written = open.write_all(text.as_bytes()).and_then(|()| open.sync_all());
-        written.and_then(|()| fs::rename(&temporary, path)).map_err(|error| cannot("write", path, error))
+        let renamed = written.and_then(|()| fs::rename(&temporary, path));
+        if renamed.is_err() {
+            // What stays nevertheless a later start removes.
+            let _ = fs::remove_file(&temporary);
+        }
+        renamed.map_err(|error| cannot("write", path, error))
+    }
+
+    /// A name that nothing of this run has: which process of which run, and a number.
+    pub(super) fn unused_name(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{}-{number}", std::process::id(), self.run)
     }
 
     /// A new temporary file.

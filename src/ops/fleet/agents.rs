@@ -2,8 +2,8 @@
 //! Agents that are offline, and endpoints with several: what the operator's queries of old found.
 
 use crate::error::Result;
-use crate::model::filter::{ParameterError, bounded};
 use crate::model::pairs::Pairs;
+use crate::model::parameters::Parameters;
 use crate::model::time::{DAY_SECS, rfc3339};
 use crate::ops::App;
 use crate::store::fleet::DoubleEndpoint;
@@ -31,11 +31,12 @@ impl Default for OfflineWindow {
 
 impl OfflineWindow {
     /// The window of a query: `days` and `minutes`, each at least 1.
-    pub fn parse(query: &Pairs) -> Result<OfflineWindow, ParameterError> {
+    pub fn parse(query: &Pairs) -> Result<OfflineWindow> {
+        let given = Parameters::new(query, &["days", "minutes", "format"])?;
         let default = OfflineWindow::default();
         Ok(OfflineWindow {
-            days: number(query, "days", default.days, DAYS_MAX)?,
-            minutes: number(query, "minutes", default.minutes, MINUTES_MAX)?,
+            days: given.integer("days", 1, DAYS_MAX)?.unwrap_or(default.days),
+            minutes: given.integer("minutes", 1, MINUTES_MAX)?.unwrap_or(default.minutes),
         })
     }
 }
@@ -44,12 +45,9 @@ impl OfflineWindow {
 pub const DOUBLE_MINUTES: i64 = 10;
 
 /// The minutes in which agents count as double: `minutes` of a query, at least 1.
-pub fn double_minutes(query: &Pairs) -> Result<i64, ParameterError> {
-    number(query, "minutes", DOUBLE_MINUTES, MINUTES_MAX)
-}
-
-fn number(query: &Pairs, name: &str, default: i64, most: i64) -> Result<i64, ParameterError> {
-    query.filled(name).map_or(Ok(default), |text| bounded(name, text, 1, most))
+pub fn double_minutes(query: &Pairs) -> Result<i64> {
+    let given = Parameters::new(query, &["minutes", "format"])?;
+    Ok(given.integer("minutes", 1, MINUTES_MAX)?.unwrap_or(DOUBLE_MINUTES))
 }
 
 /// A name that is offline.

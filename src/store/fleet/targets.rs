@@ -340,7 +340,12 @@ enum Place {
     Endpoints,
     Environments,
     TagSets,
+    /// Numbers and words of each agent.
     Agents,
+    /// Its own addresses.
+    Addresses,
+    /// Its own machine id.
+    MachineIds,
     /// In more than one of these.
     Everywhere,
 }
@@ -367,8 +372,8 @@ fn place_of(value: &Value) -> Place {
             };
             match (path.column, first.map(String::as_str)) {
                 // These two are each agent's own.
-                (JsonColumn::Environment, Some("addresses" | "publicip")) => Place::Agents,
-                (JsonColumn::Tags, Some("machine_id")) => Place::Agents,
+                (JsonColumn::Environment, Some("addresses" | "publicip")) => Place::Addresses,
+                (JsonColumn::Tags, Some("machine_id")) => Place::MachineIds,
                 (JsonColumn::Environment, Some(_)) => Place::Environments,
                 (JsonColumn::Tags, Some(_)) => Place::TagSets,
                 (_, None) => Place::Everywhere,
@@ -453,7 +458,25 @@ fn leaf_node(connection: &Connection, leaf: &Condition, facts: &Facts) -> Result
                 Ok(())
             },
         ),
-        Place::Agents => (AGENTS_SQL, |state| state.agent_id, read_agent),
+        Place::Agents => {
+            ("SELECT id, pid, mode, refreshed_at FROM agents", |state| state.agent_id, read_agent)
+        }
+        Place::Addresses => (
+            "SELECT id, publicip, addresses FROM agents",
+            |state| state.agent_id,
+            |row, facts| {
+                facts.environment = addresses(row, 1)?;
+                Ok(())
+            },
+        ),
+        Place::MachineIds => (
+            "SELECT id, machine_id FROM agents",
+            |state| state.agent_id,
+            |row, facts| {
+                facts.tags = machine_id(row, 1)?;
+                Ok(())
+            },
+        ),
     };
     let mut facts = facts.clone();
     Ok(Node::Known(id, verdicts(connection, sql, &prepared, &mut facts, read)?))
@@ -462,8 +485,7 @@ fn leaf_node(connection: &Connection, leaf: &Condition, facts: &Facts) -> Result
 /// Takes from a row, whose first column is an id, what a condition asks for.
 type ReadFacts = fn(&Row<'_>, &mut Facts) -> Result<()>;
 
-const AGENTS_SQL: &str = "SELECT id, pid, mode, refreshed_at, publicip, addresses, machine_id FROM agents";
-
+/// Process id, mode and refresh time, from the second column on.
 fn read_agent(row: &Row<'_>, facts: &mut Facts) -> Result<()> {
     facts.pid = row.get(1)?;
     let mode = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
@@ -472,14 +494,22 @@ fn read_agent(row: &Row<'_>, facts: &mut Facts) -> Result<()> {
     }
     let refreshed_at: Option<i64> = row.get(3)?;
     facts.refreshtime_micros = Some(refreshed_at.map_or(i64::MIN, micros));
-    let publicip: String = row.get(4)?;
-    facts.environment = serde_json::json!({ "publicip": publicip, "addresses": json(row, 5)? });
-    let machine_id: Option<String> = row.get(6)?;
-    facts.tags = match machine_id {
+    Ok(())
+}
+
+/// What an agent has of its environment for itself: publicip and addresses, in this order.
+fn addresses(row: &Row<'_>, first_column: usize) -> Result<serde_json::Value> {
+    let publicip: String = row.get(first_column)?;
+    Ok(serde_json::json!({ "publicip": publicip, "addresses": json(row, first_column + 1)? }))
+}
+
+/// What an agent has of its tags for itself.
+fn machine_id(row: &Row<'_>, column: usize) -> Result<serde_json::Value> {
+    let machine_id: Option<String> = row.get(column)?;
+    Ok(match machine_id {
         Some(id) => serde_json::json!({ "machine_id": id }),
         None => serde_json::json!({}),
-    };
-    Ok(())
+    })
 }
 
 fn replace_text(row: &Row<'_>, text: &mut String) -> Result<()> {
@@ -565,8 +595,8 @@ fn whole_facts(
     facts.name = row.get(7)?;
     facts.version = row.get(8)?;
     facts.queueloc = row.get(9)?;
-    facts.environment = merged(json(row, 10)?, std::mem::take(&mut facts.environment));
-    facts.tags = merged(json(row, 11)?, std::mem::take(&mut facts.tags));
+    facts.environment = merged(json(row, 10)?, addresses(row, 4)?);
+    facts.tags = merged(json(row, 11)?, machine_id(row, 6)?);
     Ok(facts)
 }
 

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use crate::ops::App;
-use crate::ops::fleet::spooling::{BYTES_PER_WRITE, removed};
+use crate::ops::fleet::spooling::{BYTES_PER_WRITE, follow_commands, removed};
 use crate::spool::{Name, NewFile, Place, Sweeping};
 use crate::store::fleet::{Answered, CommandState, Fetchable, Lease, NewAnswer};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -244,12 +244,15 @@ impl Batch {
             offered.zip(attempts).filter(|(offered, attempt)| offered.command.is_new && attempt.is_some());
         surplus.extend(given.map(|(offered, _)| (Place::CommandReady, offered.name())));
         self.remove_untrue(app, attempts);
-        let mut counted = Vec::new();
+        let (mut counted, mut late) = (Vec::new(), Vec::new());
         for (answer, outcome) in self.answers.iter().zip(outcomes) {
             let name = answer.job.name;
             match outcome {
                 Answered::Repeated => surplus.push((Place::CommandReturned, name)),
                 Answered::Counted | Answered::Late => {
+                    if let (Answered::Late, Name::Command { id, .. }) = (outcome, name) {
+                        late.push(id);
+                    }
                     counted.push(name);
                     surplus.extend([(Place::CommandReady, name), (Place::CommandInflight, name)]);
                 }
@@ -260,6 +263,11 @@ impl Batch {
             app.dispatch.ask_for_comparison();
         }
         removed(app, &surplus);
+        // The file was written before it was known that the command had ended otherwise.
+        if let Err(error) = follow_commands(app, &late) {
+            log::warn!("The files of late answers say how they came: {}", error.with_causes());
+            app.dispatch.ask_for_comparison();
+        }
     }
 
     /// Of commands that were not to be had any more, a file was written all the same: it stays only where some other

@@ -11,6 +11,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// Items of a list of a heartbeat: a machine has tens of addresses and modules.
+const LIST_MAX: usize = 1_000;
+
 /// A heartbeat whose agent began it longer ago was kept somewhere on its way.
 const AGE_SECS_MAX: i64 = 300;
 /// Largest process id that any system has.
@@ -285,6 +288,7 @@ impl Faults {
         };
         match &texts {
             None => self.bad(field, "it must be a list of texts"),
+            Some(texts) if texts.len() > LIST_MAX => self.bad(field, "it has more than 1000 items"),
             Some(texts) => texts.iter().for_each(|text| self.check_text(field, text)),
         }
         texts.filter(|texts| !texts.is_empty())
