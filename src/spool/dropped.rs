@@ -37,6 +37,15 @@ pub struct DroppedState {
     inode: u64,
     bytes: u64,
     modified: (i64, i64),
+    /// Unix seconds since when it lies there as it is.
+    changed_at: i64,
+}
+
+impl DroppedState {
+    /// Since when the file lies there as it is, in Unix seconds; nobody can set this time.
+    pub fn changed_at(self) -> i64 {
+        self.changed_at
+    }
 }
 
 impl Spool {
@@ -64,7 +73,12 @@ impl Spool {
             return Ok(Dropped::Refused(format!("It is larger than {ACTION_BYTES_MAX} bytes")));
         }
         let modified = (found.mtime(), found.mtime_nsec());
-        let state = DroppedState { inode: found.ino(), bytes: bytes.len() as u64, modified };
+        let state = DroppedState {
+            inode: found.ino(),
+            bytes: bytes.len() as u64,
+            modified,
+            changed_at: found.ctime(),
+        };
         Ok(Dropped::Read { bytes, state })
     }
 

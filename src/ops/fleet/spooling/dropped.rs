@@ -7,6 +7,7 @@ use crate::model::filter::shortened;
 use crate::ops::App;
 use crate::ops::fleet::submit::{Origin, Submitter, submit};
 use crate::spool::{Dropped, DroppedState, Name, Place};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ const FILES_PER_LOOK: usize = 50;
 #[derive(Debug, Default)]
 pub struct Drops {
     growing: HashMap<OsString, (DroppedState, Instant)>,
+    /// True once everything was looked at that lay there at the start.
+    has_looked: bool,
 }
 
 impl Drops {
@@ -34,6 +37,7 @@ impl Drops {
         }
         if found.is_empty() {
             self.growing.clear();
+            self.has_looked = true;
             return Ok(());
         }
         let foreign = without_own(app, found)?;
@@ -41,6 +45,7 @@ impl Drops {
         for name in foreign.iter().take(FILES_PER_LOOK) {
             self.take(app, name)?;
         }
+        self.has_looked |= foreign.len() <= FILES_PER_LOOK;
         Ok(())
     }
 
@@ -66,6 +71,12 @@ impl Drops {
                 Ok(())
             }
             Err(error) if error.kind() == Kind::Busy => Err(error),
+            Err(error)
+                if error.kind() == Kind::Conflict && !self.has_looked && was_taken(app, &action, state)? =>
+            {
+                log::info!("Removed {}: it was taken before the start", shortened(&name.to_string_lossy()));
+                app.spool.remove_dropped(name)
+            }
             // Its own row was committed between the look and now.
             Err(_) if is_own(app, name)? => Ok(()),
             Err(error) if error.kind().is_our_fault() => {
@@ -90,6 +101,13 @@ impl Drops {
         log::info!("Refused {} of the spool: {}", shortened(&name.to_string_lossy()), shortened(why));
         app.spool.refuse_dropped(name, why)
     }
+}
+
+/// True where the action was accepted while this file lay there: the server was killed before it removed the file.
+fn was_taken(app: &App, action: &Action, state: DroppedState) -> Result<bool> {
+    let digest = Sha256::digest(action.signed_text()?.as_bytes()).into();
+    let accepted_at = app.store.accepted_at(digest)?;
+    Ok(accepted_at.is_some_and(|accepted_at| state.changed_at() <= accepted_at))
 }
 
 /// The names that are not the files of pending and scheduled actions.

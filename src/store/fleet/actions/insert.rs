@@ -7,8 +7,8 @@ use crate::error::{Error, Kind, Result};
 use crate::model::acl::Acl;
 use crate::model::command::ActionStatus;
 use crate::model::investigator::{Permission, Permissions};
-use crate::store::Store;
 use crate::store::fleet::acl::load_acl;
+use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A signed text is remembered so long beyond its expiry: a clock that is set back must not let it in again.
@@ -78,6 +78,18 @@ impl Store {
             let row = row.ok_or_else(|| Error::internal("An action was not found after it was stored"))?;
             before_commit(id, &row.to_action()?.to_json()?)?;
             Ok(row)
+        })
+    }
+}
+
+impl Store {
+    /// When the action with this signed text was accepted; none where there was none.
+    pub fn accepted_at(&self, signed_digest: [u8; 32]) -> Result<Option<i64>> {
+        self.read(READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.created_at FROM signed_texts s JOIN actions a ON a.id = s.action_id WHERE s.digest = ?1",
+            )?;
+            Ok(statement.query_row([&signed_digest[..]], |row| row.get(0)).optional()?)
         })
     }
 }

@@ -91,3 +91,24 @@ fn a_dropped_file_named_like_an_action_of_ours_is_another_action() {
     assert_eq!(fleet.status(id), "inflight");
     fleet.assert_spool_clean();
 }
+
+#[test]
+fn a_file_that_a_kill_left_behind_is_removed_and_not_refused() {
+    let mut fleet = Fleet::start(1);
+    let text = action("left").to_json().unwrap();
+    fleet.drop_file("left.json", text.as_bytes());
+    wait_for("the row", || fleet.number("SELECT count(*) FROM actions") == 1);
+    fleet.wait_for_status(1, "inflight");
+    fleet.server.kill();
+    // As if the file had lain there when the action was accepted: its own time cannot be set.
+    fleet.database().execute("UPDATE actions SET created_at = created_at + 3600", []).unwrap();
+    fleet.drop_file("left.json", text.as_bytes());
+    fleet.server = super::start(&fleet.data_dir(), &fleet.options);
+    wait_for("its removal", || fleet.files("action/new").is_empty());
+    assert_eq!(fleet.files("action/invalid"), Vec::<String>::new());
+    // From then on the same is a repetition again.
+    fleet.drop_file("left.json", text.as_bytes());
+    wait_for("the refusal", || fleet.files("action/invalid").contains(&"left.json.reason".to_owned()));
+    assert_eq!(fleet.number("SELECT count(*) FROM actions"), 1);
+    fleet.assert_spool_clean();
+}
