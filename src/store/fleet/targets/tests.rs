@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Targets over real tables: what the verdicts say must be what judging each agent whole says.
 
+use super::verdicts::{micros, whole_facts};
 use super::*;
 use crate::model::agent::Liveness;
-use crate::target::parse;
+use crate::target::{Prepared, parse};
 use std::collections::BTreeSet;
 
 const NOW: i64 = 1_795_300_000;
