@@ -104,7 +104,7 @@ impl Config {
             views_dir: PathBuf::new(),
             fleet: FleetConfig::unset(),
         };
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter() {
             (setting.set)(&mut config, setting.default.to_value());
         }
         config.data_dir = data_dir.to_owned();

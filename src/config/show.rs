@@ -31,7 +31,7 @@ pub fn template() -> String {
                     # flag that. `muster config check` looks for mistakes, `muster config show` shows what is in force.\n"
         .to_owned();
     let mut section = "";
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         begin_section(&mut text, &mut section, setting);
         text.push('\n');
         for line in setting.help.lines() {

@@ -36,7 +36,7 @@ fn bad_values(setting: &Setting) -> Vec<&'static str> {
 
 #[test]
 fn every_setting_broken_in_turn_is_refused_by_its_name() {
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         for bad in bad_values(setting) {
             let (code, err) = check(&format!("{} = {bad}", setting.key));
             assert_eq!(code, 2, "{} = {bad}: {err}", setting.key);
@@ -53,7 +53,7 @@ fn every_setting_broken_in_turn_is_refused_by_its_name() {
 
 #[test]
 fn every_variable_broken_in_turn_is_refused_by_its_name() {
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let bad = match setting.kind {
             Kind::Path => "",
             Kind::List { .. } => "good,not good",
@@ -69,7 +69,7 @@ fn every_variable_broken_in_turn_is_refused_by_its_name() {
 
 #[test]
 fn the_default_of_every_setting_is_taken_from_a_file() {
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let value = setting.default.to_value().to_toml(setting.kind);
         let (code, err) = check(&format!("{} = {value}", setting.key));
         assert_eq!((code, err.as_str()), (0, ""), "{}", setting.key);
@@ -129,7 +129,7 @@ fn show_says_where_each_setting_comes_from() {
     ] {
         assert!(out.contains(line), "{line}\n{out}");
     }
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         assert!(out.contains(&format!("\n{} = ", setting.section_and_name().1)), "{out}");
     }
     // What is shown is itself a configuration.
