@@ -34,6 +34,8 @@ pub enum Kind {
     UnsupportedMedia,
     /// The request was meant for another host.
     Misdirected,
+    /// Too often from there; later it will do.
+    TooOften,
     /// It cannot be done now, later it may: full disk, full queue, shutting down, a lock held by another.
     Busy,
     /// A configuration or command line that is refused.
@@ -60,6 +62,7 @@ impl Kind {
             Kind::TooLarge => 413,
             Kind::UnsupportedMedia => 415,
             Kind::Misdirected => 421,
+            Kind::TooOften => 429,
             Kind::HeadTooLarge => 431,
             Kind::Corrupt | Kind::Internal => 500,
             Kind::NotImplemented => 501,
@@ -98,12 +101,13 @@ pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     is_quiet: bool,
+    retry_after_secs: Option<u64>,
 }
 
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), source: None, is_quiet: false }
+        Error { kind, message: message.into(), source: None, is_quiet: false, retry_after_secs: None }
     }
 
     /// The input breaks a rule.
@@ -141,6 +145,17 @@ impl Error {
     pub fn quiet(mut self) -> Error {
         self.is_quiet = true;
         self
+    }
+
+    /// The same error, which passes in so many seconds: what Retry-After says.
+    pub fn retry_after(mut self, secs: u64) -> Error {
+        self.retry_after_secs = Some(secs);
+        self
+    }
+
+    /// After so many seconds it may be tried again; none where that is not known.
+    pub fn retry_after_secs(&self) -> Option<u64> {
+        self.retry_after_secs
     }
 
     /// The level at which it is logged: that of its kind, debug where it is quiet.

@@ -10,18 +10,23 @@
 //!
 //! To add a setting: a field here, and a row in [`settings`].
 
+mod access;
 mod bytes;
 mod file;
 mod fleet;
 mod load;
+mod retention;
 pub mod settings;
 mod show;
 mod value;
 
+pub use access::{AccessConfig, LimitsConfig, ReadAccess, TlsConfig, WriteAccess};
 pub use fleet::{Enrol, FleetConfig};
 pub use load::{DEFAULT_FILE, Flags, Loaded, Source};
+pub use retention::RetentionConfig;
 pub use show::{show, template};
 
+use ipnet::IpNet;
 use settings::SETTINGS;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +53,10 @@ pub struct Config {
     pub listen: Vec<String>,
     /// `http.hostnames`: further names by which browsers may call this server.
     pub hostnames: Vec<String>,
+    /// `http.base_path`: empty, or with a slash at its beginning and none at its end.
+    pub base_path: String,
+    /// `http.trusted_proxies`.
+    pub trusted_proxies: Vec<IpNet>,
     /// `http.connections_max`.
     pub connections_max: usize,
     /// `http.head_timeout_secs`: for a whole request head.
@@ -70,12 +79,22 @@ pub struct Config {
     pub quarantine_rows_max: i64,
     /// `ingest.quarantine_bytes_max`.
     pub quarantine_bytes_max: i64,
+    /// `ingest.new_values_per_day_max`: of each dimension.
+    pub new_values_per_day_max: i64,
     /// `store.disk_reserve`: free bytes below which posts are refused.
     pub disk_reserve_bytes: u64,
     /// `store.readers`: reading connections.
     pub readers: u32,
     /// `views.dir`: files of custom views; taken from the data directory where it is relative.
     pub views_dir: PathBuf,
+    /// `tls.…`.
+    pub tls: TlsConfig,
+    /// `access.…`.
+    pub access: AccessConfig,
+    /// `limits.…`.
+    pub limits: LimitsConfig,
+    /// `retention.…`.
+    pub retention: RetentionConfig,
     /// `fleet.…`.
     pub fleet: FleetConfig,
 }
@@ -88,6 +107,8 @@ impl Config {
             log_level: log::LevelFilter::Off,
             listen: Vec::new(),
             hostnames: Vec::new(),
+            base_path: String::new(),
+            trusted_proxies: Vec::new(),
             connections_max: 0,
             head_timeout_secs: 0,
             body_timeout_secs: 0,
@@ -99,9 +120,14 @@ impl Config {
             quarantine: QuarantinePolicy::None,
             quarantine_rows_max: 0,
             quarantine_bytes_max: 0,
+            new_values_per_day_max: 0,
             disk_reserve_bytes: 0,
             readers: 0,
             views_dir: PathBuf::new(),
+            tls: TlsConfig::unset(),
+            access: AccessConfig::unset(),
+            limits: LimitsConfig::unset(),
+            retention: RetentionConfig::unset(),
             fleet: FleetConfig::unset(),
         };
         for setting in SETTINGS.iter() {

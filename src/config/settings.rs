@@ -15,6 +15,8 @@ mod tls;
 
 use crate::config::Config;
 use crate::config::value::{DefaultValue, Value};
+use ipnet::IpNet;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 /// What a setting's value may be.
@@ -22,6 +24,13 @@ use std::sync::LazyLock;
 pub enum Kind {
     /// A path, not empty.
     Path,
+    /// A text.
+    Text {
+        /// What it must be, for the refusal.
+        rule: &'static str,
+        /// Whether a text is that.
+        is_valid: fn(&str) -> bool,
+    },
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A whole number from the first to the second.
@@ -88,6 +97,19 @@ const PARTS: &[&[Setting]] = &[
 
 /// All settings, in the order in which they are shown.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| PARTS.concat());
+
+fn is_address(text: &str) -> bool {
+    text.parse::<SocketAddr>().is_ok()
+}
+
+/// A single address without the length of its prefix.
+fn shown_network(network: &IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() {
+        network.addr().to_string()
+    } else {
+        network.to_string()
+    }
+}
 
 #[cfg(test)]
 mod tests {

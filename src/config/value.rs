@@ -96,6 +96,7 @@ impl Kind {
     pub fn rule(self) -> String {
         match self {
             Kind::Path => "a path".to_owned(),
+            Kind::Text { rule, .. } => rule.to_owned(),
             Kind::Choice(words) => match words {
                 [first @ .., last] => format!("{} or {last}", first.join(", ")),
                 [] => "nothing".to_owned(),
@@ -117,6 +118,7 @@ impl Kind {
             (Kind::Path, Value::Text(path)) if !path.is_empty() && !path.contains('\0') => {
                 Ok(Value::Text(path))
             }
+            (Kind::Text { is_valid, .. }, Value::Text(text)) if is_valid(&text) => Ok(Value::Text(text)),
             (Kind::Choice(words), Value::Text(word)) if words.contains(&word.as_str()) => {
                 Ok(Value::Text(word))
             }
@@ -145,7 +147,7 @@ impl Kind {
     pub fn parse_text(self, text: &str) -> Result<Value, String> {
         let value = match self {
             Kind::Path => Value::Text(text.to_owned()),
-            Kind::Choice(_) | Kind::Bytes(..) => Value::Text(text.trim().to_owned()),
+            Kind::Choice(_) | Kind::Text { .. } | Kind::Bytes(..) => Value::Text(text.trim().to_owned()),
             Kind::Number(..) => match text.trim().parse() {
                 Ok(number) => Value::Number(number),
                 Err(_) => return Err(shortened(text)),

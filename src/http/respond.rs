@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Who waits for a 503 to pass waits this long.
-const RETRY_AFTER_SECS: &str = "5";
+const RETRY_AFTER_SECS: u64 = 5;
 
 /// What pages may load and do: nothing but our own files.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -124,7 +124,10 @@ pub fn error(head: &Head, error: &Error) -> Response {
         let request_id = kind.is_our_fault().then_some(id.as_str());
         json(status, &Message { message: &message, request_id })
     };
-    if kind == Kind::Busy { response.with_unique_header("Retry-After", RETRY_AFTER_SECS) } else { response }
+    match error.retry_after_secs().or((kind == Kind::Busy).then_some(RETRY_AFTER_SECS)) {
+        Some(secs) => response.with_unique_header("Retry-After", secs.to_string()),
+        None => response,
+    }
 }
 
 /// An id that is unique within this run of the program.

@@ -27,6 +27,7 @@ pub struct Migration {
 pub const MIGRATIONS: &[Migration] = &[
     Migration { to: 2, sql: include_str!("migrations/0002_derived.sql"), then: derive },
     Migration { to: 3, sql: include_str!("migrations/0003_fleet.sql"), then: |_| Ok(()) },
+    Migration { to: 4, sql: include_str!("migrations/0004_years.sql"), then: |_| Ok(()) },
 ];
 
 /// Counts what the records hold of crashes, machine checks and heartbeats.

@@ -4,7 +4,9 @@
 //! Reading goes through a pool of read-only connections, each reading short. Writing goes through one thread
 //! (`writer`) that puts whatever waits into one transaction.
 
+mod accounts;
 mod aggregates;
+mod audit;
 mod blacklist;
 mod checkpoint;
 mod choices;
@@ -40,6 +42,7 @@ mod writer;
 
 pub mod bulk;
 
+pub use accounts::secret_digest;
 pub use blacklist::{BlacklistChange, BlacklistState};
 pub use checkpoint::WAL_BYTES_THRESHOLD;
 pub use choices::RecordChoices;

@@ -2,8 +2,8 @@
 //! `http.…`: addresses, names and limits of the wire.
 
 use super::{GIB, Kind, MIB, Setting};
+use crate::config::access::parse_network;
 use crate::config::value::{DefaultValue, Value};
-use std::net::SocketAddr;
 
 /// The rows of this part of the table.
 pub(super) const ROWS: &[Setting] = &[
@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Setting] = &[
         kind: Kind::List {
             least: 1,
             rule: "ADDR:PORT, for example 0.0.0.0:8080 or [::]:8080",
-            is_valid: is_address,
+            is_valid: super::is_address,
         },
         default: DefaultValue::List(&["127.0.0.1:8080"]),
         help: "Addresses to listen on: ADDR:PORT, an IPv6 address in brackets; port 0 takes a free one.\n\
@@ -28,6 +28,31 @@ pub(super) const ROWS: &[Setting] = &[
                A request for another name is refused (421), so that no foreign site can pose as this one.",
         set: |config, value| config.hostnames = value.into_list(),
         get: |config| Value::List(config.hostnames.clone()),
+    },
+    Setting {
+        key: "http.base_path",
+        kind: Kind::Text {
+            rule: "empty, or a path like /muster without a slash at its end",
+            is_valid: is_base_path,
+        },
+        default: DefaultValue::Text(""),
+        help: "The path below which a proxy offers this server, for example /muster; empty where it is at the root.",
+        set: |config, value| config.base_path = value.into_text(),
+        get: |config| Value::Text(config.base_path.clone()),
+    },
+    Setting {
+        key: "http.trusted_proxies",
+        kind: Kind::List {
+            least: 0,
+            rule: "an address or a network, for example 127.0.0.1 or 10.0.0.0/8",
+            is_valid: |text| parse_network(text).is_some(),
+        },
+        default: DefaultValue::List(&[]),
+        help: "Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        set: |config, value| {
+            config.trusted_proxies = value.into_list().iter().filter_map(|text| parse_network(text)).collect()
+        },
+        get: |config| Value::List(config.trusted_proxies.iter().map(super::shown_network).collect()),
     },
     Setting {
         key: "http.connections_max",
@@ -79,10 +104,6 @@ pub(super) const ROWS: &[Setting] = &[
     },
 ];
 
-fn is_address(text: &str) -> bool {
-    text.parse::<SocketAddr>().is_ok()
-}
-
 /// Letters beyond ASCII are sent by browsers as punycode, so a name that has them would never match.
 fn is_hostname(text: &str) -> bool {
     let is_part = |part: &str| {
@@ -90,4 +111,14 @@ fn is_hostname(text: &str) -> bool {
             && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     text.len() <= 253 && text.trim_end_matches('.').split('.').all(is_part)
+}
+
+fn is_base_path(path: &str) -> bool {
+    let is_segment = |segment: &str| {
+        !segment.is_empty()
+            && segment != "."
+            && segment != ".."
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    path.is_empty() || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_segment))
 }

@@ -48,6 +48,15 @@ pub(super) const ROWS: &[Setting] = &[
         set: |config, value| config.quarantine_bytes_max = value.into_i64(),
         get: |config| Value::Number(config.quarantine_bytes_max.unsigned_abs()),
     },
+    Setting {
+        key: "ingest.new_values_per_day_max",
+        kind: Kind::Number(1, 10_000_000),
+        default: DefaultValue::Number(10_000),
+        help: "New classifications, builds and hardware profiles that a day may bring, of each; records with further ones go to\n\
+               quarantine.",
+        set: |config, value| config.new_values_per_day_max = value.into_i64(),
+        get: |config| Value::Number(config.new_values_per_day_max.unsigned_abs()),
+    },
 ];
 
 fn is_tid(text: &str) -> bool {

@@ -24,6 +24,7 @@ fn check(text: &str) -> (i32, String) {
 fn bad_values(setting: &Setting) -> Vec<&'static str> {
     match setting.kind {
         Kind::Path => vec!["''", "7", "['a']", "true"],
+        Kind::Text { .. } => vec!["7", "['a']", "true", "'not good?'", "'\\n'"],
         Kind::Choice(_) => vec!["'nonsense'", "''", "1", "'INFO '"],
         Kind::Number(..) => vec!["-1", "99999999999999999999", "1.5", "'1'", "true", "[1]", "9000000000000"],
         Kind::Bytes(..) => vec!["-1", "'much'", "'1.5 MB'", "''", "9000000000000000000", "1979-05-27", "{}"],
@@ -57,7 +58,7 @@ fn every_variable_broken_in_turn_is_refused_by_its_name() {
         let bad = match setting.kind {
             Kind::Path => "",
             Kind::List { .. } => "good,not good",
-            _ => "nonsense",
+            _ => "nonsense?",
         };
         let variable = setting.variable();
         let (code, _, err) =

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Accounts, their sessions and their API tokens. Secrets are known by their SHA-256 alone; passwords come hashed.
+
+use crate::error::{Error, Result};
+use crate::model::account::{LoggedIn, Role, Scope};
+use crate::store::{READ_MOST, Store};
+use rusqlite::OptionalExtension;
+use sha2::{Digest, Sha256};
+
+/// By what a secret that muster made is looked up.
+pub fn secret_digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+impl Store {
+    /// True where there is an account, active or not: then nobody is trusted for being on this host.
+    pub fn has_accounts(&self) -> Result<bool> {
+        self.read(READ_MOST, |connection| {
+            Ok(connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM accounts)")?
+                .query_row([], |row| row.get(0))?)
+        })
+    }
+
+    /// The active account of a session that has not ended by `now`, and when it ends.
+    pub fn account_of_session(&self, digest: [u8; 32], now: i64) -> Result<Option<(LoggedIn, i64)>> {
+        self.read(READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.id, a.name, a.role, s.until_at FROM sessions s JOIN accounts a ON a.id = s.account_id
+                 WHERE s.digest = ?1 AND s.until_at > ?2 AND a.is_active",
+            )?;
+            let found = statement
+                .query_row(rusqlite::params![&digest[..], now], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get(3)?))
+                })
+                .optional()?;
+            found
+                .map(|(account_id, name, role, until_at)| {
+                    Ok((LoggedIn { account_id, name, role: role_of(role)?, scope: None }, until_at))
+                })
+                .transpose()
+        })
+    }
+
+    /// The active account of an API token that has not ended by `now`.
+    pub fn account_of_token(&self, digest: [u8; 32], now: i64) -> Result<Option<LoggedIn>> {
+        self.read(READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT a.id, a.name, a.role, t.scope FROM api_tokens t JOIN accounts a ON a.id = t.account_id
+                 WHERE t.digest = ?1 AND (t.until_at IS NULL OR t.until_at > ?2) AND a.is_active",
+            )?;
+            let found = statement
+                .query_row(rusqlite::params![&digest[..], now], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+                })
+                .optional()?;
+            found
+                .map(|(account_id, name, role, scope)| {
+                    let scope = Scope::from_number(scope)
+                        .ok_or_else(|| Error::internal(format!("There is no scope {scope}")))?;
+                    Ok(LoggedIn { account_id, name, role: role_of(role)?, scope: Some(scope) })
+                })
+                .transpose()
+        })
+    }
+
+    /// The active account of this name.
+    pub fn account_by_name(&self, name: &str) -> Result<Option<LoggedIn>> {
+        self.read(READ_MOST, |connection| {
+            let found = connection
+                .prepare_cached("SELECT id, name, role FROM accounts WHERE name = ?1 AND is_active")?
+                .query_row([name], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?)))
+                .optional()?;
+            found
+                .map(|(account_id, name, role)| {
+                    Ok(LoggedIn { account_id, name, role: role_of(role)?, scope: None })
+                })
+                .transpose()
+        })
+    }
+}
+
+fn role_of(number: i64) -> Result<Role> {
+    Role::from_number(number).ok_or_else(|| Error::internal(format!("There is no role {number}")))
+}
