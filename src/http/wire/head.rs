@@ -82,6 +82,8 @@ pub(super) fn parse(bytes: &[u8], peer: SocketAddr, fields_max: usize) -> Result
         minor_version,
         fields,
         peer,
+        proxy: None,
+        is_tls: false,
         raw: bytes.get(..raw_end).unwrap_or_default().to_vec(),
     };
     Ok((head, framing))
