@@ -6,8 +6,10 @@ use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
+use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::purge::PurgeCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
@@ -70,6 +72,10 @@ pub enum Command {
     Acl(AclCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
+    /// Removes what has been kept long enough.
+    Purge(PurgeCommand),
+    /// Deletes chosen records.
+    Delete(DeleteCommand),
 }
 
 /// Reads the command line.

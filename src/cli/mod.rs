@@ -11,10 +11,12 @@ mod agent;
 mod arguments;
 mod config;
 mod data_dir;
+mod delete;
 mod demo;
 mod input;
 mod investigator;
 mod progress;
+mod purge;
 mod send;
 mod serve;
 mod signals;
@@ -67,6 +69,8 @@ fn run(command: Command) -> Result<()> {
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
+        Command::Purge(command) => command.run(),
+        Command::Delete(command) => command.run(),
     }
 }
 

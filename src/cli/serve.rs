@@ -20,6 +20,7 @@ use crate::ops::fleet::commands::Couriering;
 use crate::ops::fleet::dispatch::Scheduling;
 use crate::ops::fleet::enrolment;
 use crate::ops::jobs::Jobs;
+use crate::ops::purge::Purging;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
@@ -99,6 +100,7 @@ struct Running {
     app: Arc<App>,
     jobs: Jobs,
     recomputing: Recomputing,
+    purging: Purging,
     couriering: Couriering,
     scheduling: Scheduling,
     server: Server,
@@ -113,6 +115,7 @@ impl Running {
         let app = Arc::new(open_app(config)?);
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
+        let purging = Purging::start(Arc::clone(&app))?;
         let couriering = Couriering::start(Arc::clone(&app))?;
         let scheduling = Scheduling::start(Arc::clone(&app))?;
         let stop = Stop::new();
@@ -123,12 +126,12 @@ impl Running {
         }
         systemd::ready(&format!("listening on {}", addresses.join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, couriering, scheduling, server, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, purging, couriering, scheduling, server, stop, watchdog })
     }
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, couriering, scheduling, server, stop, watchdog } = self;
+        let Running { app, jobs, mut recomputing, mut purging, couriering, scheduling, server, stop, watchdog } = self;
         systemd::stopping("finishing what runs");
         stop.set();
         app.dispatch.polls.close();
@@ -136,6 +139,7 @@ impl Running {
         drop(scheduling);
         drop(couriering);
         recomputing.stop();
+        purging.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();
         drop(watchdog);

@@ -197,19 +197,26 @@ fn note(
         after["by_rule"] =
             by_reason.map(|(reason, deleted)| (reason.clone(), json!(deleted))).collect::<Value>();
     }
-    match entry_id {
-        Some(id) => {
-            write
-                .connection
-                .prepare_cached("UPDATE audit SET after = ?2 WHERE id = ?1")?
-                .execute(rusqlite::params![id, after.to_string()])?;
-            Ok(Some(id))
-        }
-        None => {
-            insert_audit(write.connection, write.now, &audit.clone().after(after))?;
-            Ok(Some(write.connection.last_insert_rowid()))
-        }
+    keep_entry(write.connection, write.now, audit, entry_id, after).map(Some)
+}
+
+/// Writes the entry of what goes on step by step, or brings the one with this id up to `after`; its id. To be called
+/// inside the transaction of the step.
+pub(super) fn keep_entry(
+    connection: &Connection,
+    now: i64,
+    audit: &Audit,
+    entry_id: Option<i64>,
+    after: Value,
+) -> Result<i64> {
+    if let Some(id) = entry_id {
+        connection
+            .prepare_cached("UPDATE audit SET after = ?2 WHERE id = ?1")?
+            .execute(rusqlite::params![id, after.to_string()])?;
+        return Ok(id);
     }
+    insert_audit(connection, now, &audit.clone().after(after))?;
+    Ok(connection.last_insert_rowid())
 }
 
 /// Deletes one record with all that was counted for it; false where it is gone.

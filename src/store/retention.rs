@@ -3,6 +3,8 @@
 
 use crate::error::Result;
 use crate::model::record::Severity;
+use crate::model::time::DAY_SECS;
+use crate::store::derived::day_of;
 use crate::store::meta::{meta, set_meta};
 use crate::store::record_insert::StoredMachineId;
 use crate::store::record_list::newest_id;
@@ -13,6 +15,11 @@ use std::collections::HashMap;
 
 /// Records that one reading looks at.
 pub const WINDOW_RECORDS: i64 = 20_000;
+
+/// Rows of the audit log that one transaction deletes.
+const ROWS_PER_CHANGE_MAX: i64 = 500;
+/// A token that has ended is shown for this long.
+const TOKEN_SHOWN_SECS: i64 = 30 * DAY_SECS;
 
 /// When records were last looked at for their age.
 const PURGED_AT: &str = "purged_at";
@@ -139,7 +146,37 @@ impl Store {
         self.writer().change(false, move |write| set_meta(write.connection, BYTES_OVER, &bytes.to_string()))
     }
 
-    /// The id of the newest record and how many there are up to there, for a walk that later ones do not lengthen.
+    /// Deletes entries of the audit log before `before`; how many.
+    pub fn delete_audit_before(&self, before: i64) -> Result<usize> {
+        let mut n_deleted = 0;
+        loop {
+            let deleted = self.writer().change(false, move |write| {
+                Ok(write
+                    .connection
+                    .prepare_cached(
+                        "DELETE FROM audit WHERE changed_at < ?1
+                         AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
+                    )?
+                    .execute([before, ROWS_PER_CHANGE_MAX])?)
+            })?;
+            n_deleted += deleted;
+            if deleted == 0 {
+                return Ok(n_deleted);
+            }
+        }
+    }
+
+    /// Deletes sessions and API tokens that have ended, and the numbers of new strings of past days; how many.
+    pub fn delete_ended(&self, now: i64) -> Result<usize> {
+        self.writer().change(false, move |write| {
+            let run = |sql: &str, value: i64| write.connection.prepare_cached(sql)?.execute([value]);
+            Ok(run("DELETE FROM sessions WHERE until_at < ?1", now)?
+                + run("DELETE FROM api_tokens WHERE until_at < ?1", now - TOKEN_SHOWN_SECS)?
+                + run("DELETE FROM new_values WHERE day < ?1", day_of(now))?)
+        })
+    }
+
+    /// The id behind that of the newest record: the end of a walk that later records do not lengthen.
     pub fn walk_end(&self) -> Result<i64> {
         self.read(READ_MOST, |connection| Ok(newest_id(connection)? + 1))
     }
