@@ -81,6 +81,7 @@ mod tests {
             minor_version: 1,
             fields: vec![("Accept-Encoding".into(), "gzip".into())],
             peer: ([127, 0, 0, 1], 1).into(),
+            is_tls: false,
             raw: Vec::new(),
         };
         let slots = Slots::new(1);

@@ -18,6 +18,8 @@ pub struct Head {
     pub fields: Vec<(String, String)>,
     /// The peer's address.
     pub peer: SocketAddr,
+    /// True where it came over TLS of our own; what a proxy says of its side is not in it.
+    pub is_tls: bool,
     /// The head as it came, without the empty line at its end: what quarantine shows.
     pub raw: Vec<u8>,
 }
