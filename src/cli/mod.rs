@@ -8,6 +8,7 @@ mod acl;
 mod action;
 mod agent;
 mod arguments;
+mod backup;
 mod config;
 mod data_dir;
 mod demo;
@@ -60,6 +61,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
+        Command::Backup(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

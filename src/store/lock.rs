@@ -16,7 +16,16 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock of `data_dir` for `purpose` ("serve"); Busy where another process has it, naming that one.
     pub fn take(data_dir: &Path, purpose: &str) -> Result<Lock> {
-        let path = data_dir.join("muster.lock");
+        Lock::take_file(data_dir, "muster.lock", purpose)
+    }
+
+    /// Takes the lock of those who make a backup, which a server does not mind; Busy where another one is being made.
+    pub fn take_for_backup(data_dir: &Path) -> Result<Lock> {
+        Lock::take_file(data_dir, "backup.lock", "backup")
+    }
+
+    fn take_file(data_dir: &Path, name: &str, purpose: &str) -> Result<Lock> {
+        let path = data_dir.join(name);
         let cannot = |error: std::io::Error| {
             Error::new(Kind::Usage, format!("Cannot use {}", path.display())).because(error)
         };

@@ -7,6 +7,7 @@
 mod accounts;
 mod aggregates;
 mod audit;
+pub mod backup;
 mod blacklist;
 mod checkpoint;
 mod choices;
@@ -38,6 +39,7 @@ mod record_insert;
 mod record_list;
 mod record_row;
 mod time_index;
+mod watch;
 mod writer;
 
 pub mod bulk;
@@ -59,6 +61,7 @@ pub use recompute::{GuiltyMove, RecomputeProgress};
 pub use record_insert::Stored;
 pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
+pub use watch::Watch;
 
 use crate::clock::Clock;
 use crate::error::Result;
