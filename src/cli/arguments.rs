@@ -14,7 +14,7 @@ use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::ffi::OsString;
 
 /// What the command line comes to.
@@ -27,7 +27,7 @@ pub enum Parsed {
     Refused(String),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     description = "Collects what the machines of a LAN report and shows it: one binary, one SQLite file.\n\n\
     `{command_name} serve` runs the server; `{command_name} COMMAND --help` tells more about a command.\n\
@@ -48,15 +48,16 @@ struct TopLevel {
 }
 
 /// The subcommands.
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run; ArgsInfo cannot look into a box")]
 pub enum Command {
     /// Runs the server.
     Serve(ServeCommand),
     /// Checks or shows the configuration.
     Config(ConfigCommand),
     /// Sends a record.
-    Send(Box<SendCommand>),
+    Send(SendCommand),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
     /// Checks, lists or begins custom views.

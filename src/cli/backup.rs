@@ -9,13 +9,13 @@ use crate::config::Flags;
 use crate::error::{Error, Result};
 use crate::ops::backup::{self, BackupOptions};
 use crate::store::{Missing, Store, Watch, database_path};
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::path::PathBuf;
 
 /// How much the server goes first where both want the processor.
 const NICE: i32 = 10;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "backup",

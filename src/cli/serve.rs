@@ -23,14 +23,14 @@ use crate::ops::jobs::Jobs;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What runs at the stop has so long to finish.
 const STOP_MOST: Duration = Duration::from_secs(10);
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "serve",

@@ -8,6 +8,7 @@ pub mod one;
 pub use one::VIEW as ONE;
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::model::investigator::{Permission, Permissions};
 use crate::ops::App;
 use crate::store::fleet::InvestigatorRow;
@@ -21,10 +22,8 @@ pub const VIEW: View = View {
     title: "Investigators",
     help: "Who may ask the API and sign actions: keys, permissions, API keys",
     in_navigation: true,
-    get: |app, asked| {
-        require_local(asked.viewer)?;
-        load(app).map(|data| render(&data, asked, &Draft::default()))
-    },
+    need: Need::ReadFleet,
+    get: |app, asked| load(app).map(|data| render(&data, asked, &Draft::default())),
 };
 
 /// Characters of a name that a list shows.
@@ -59,11 +58,6 @@ impl Default for Draft {
     }
 }
 
-/// Forbidden for a viewer who is not local.
-pub fn require_local(viewer: &Viewer) -> Result<()> {
-    viewer.require_local("Investigators are")
-}
-
 /// The address of an investigator's page.
 pub fn investigator_url(id: i64) -> String {
     format!("{}/{id}", VIEW.path)
@@ -74,7 +68,7 @@ pub fn load(app: &App) -> Result<Data> {
     Ok(Data {
         now: app.clock.now(),
         investigators: app.store.list_investigators()?,
-        n_failures: app.failures.total(),
+        n_failures: app.attempts.count_failed(),
     })
 }
 

@@ -59,9 +59,10 @@ pub fn failure(head: &Head, status: u16, code: &str, message: &str) -> Response 
     send(status, collection.to_json())
 }
 
-/// The server as the client called it, `http://HOST`.
+/// The server as the client called it, `http://HOST`, or `https://HOST` where it came over TLS.
 fn base(head: &Head) -> String {
-    format!("http://{}", head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost"))
+    let scheme = if head.is_tls { "https" } else { "http" };
+    format!("{scheme}://{}", head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost"))
 }
 
 /// The address of something below `/api/v1`.
@@ -118,6 +119,7 @@ fn send(status: u16, body: String) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::account::Rights;
 
     fn head(target: &str) -> Head {
         Head {
@@ -126,6 +128,8 @@ mod tests {
             minor_version: 1,
             fields: vec![("Host".into(), "muster:1".into())],
             peer: ([127, 0, 0, 1], 1).into(),
+            proxy: None,
+            is_tls: false,
             raw: Vec::new(),
         }
     }
@@ -152,6 +156,7 @@ mod tests {
         let of = |query: &str| {
             let call = Call {
                 head: head("/"),
+                rights: Rights::default(),
                 parameters: Vec::new(),
                 query: crate::http::call::parse_pairs(query.as_bytes()),
                 body: Vec::new(),

@@ -143,7 +143,7 @@ impl Connection<'_> {
             let filled = self.input.filled();
             if let Some(n) = head::find_end(filled, n_seen) {
                 let whole = filled.get(..n).unwrap_or_default();
-                let parsed = head::parse(whole, self.conn.peer, limits.fields_max)?;
+                let parsed = head::parse(whole, self.conn.origin(), limits.fields_max)?;
                 self.input.consume(n);
                 return Ok(Some(parsed));
             }
@@ -171,7 +171,7 @@ impl Connection<'_> {
     }
 
     /// Answers one request.
-    fn exchange(&mut self, head: Head, framing: Framing) -> Next {
+    fn exchange(&mut self, mut head: Head, framing: Framing) -> Next {
         let started = log::log_enabled!(log::Level::Debug).then(Instant::now);
         self.shared.registry.note_request();
         self.line.clear();
@@ -182,7 +182,7 @@ impl Connection<'_> {
         let minor_version = head.minor_version;
 
         let handler = Arc::clone(&self.shared.handler);
-        let admitted = self.guard(|| handler.admit(&head));
+        let admitted = self.guard(|| handler.admit(&mut head));
         let policy = match admitted {
             Ok(Ok(policy)) => policy,
             Ok(Err(response)) | Err(response) => {
