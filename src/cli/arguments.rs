@@ -5,6 +5,7 @@
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::backup::BackupCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
@@ -65,6 +66,8 @@ pub enum Command {
     View(ViewCommand),
     /// Compares the spool with the database.
     Spool(SpoolCommand),
+    /// Copies the database.
+    Backup(BackupCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

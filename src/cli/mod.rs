@@ -9,6 +9,7 @@ mod action;
 mod actor;
 mod agent;
 mod arguments;
+mod backup;
 mod config;
 mod data_dir;
 mod delete;
@@ -65,6 +66,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
+        Command::Backup(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

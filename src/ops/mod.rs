@@ -2,6 +2,7 @@
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
 pub mod attempts;
+pub mod backup;
 pub mod blacklist;
 pub mod builds;
 pub mod collect;

@@ -7,6 +7,7 @@
 mod accounts;
 mod aggregates;
 mod audit;
+pub mod backup;
 mod blacklist;
 mod checkpoint;
 mod choices;
@@ -40,6 +41,7 @@ mod record_list;
 mod record_row;
 mod retention;
 mod time_index;
+mod watch;
 mod writer;
 
 pub mod bulk;
@@ -63,6 +65,7 @@ pub use record_insert::Stored;
 pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
 pub use retention::{DatabaseBytes, RecordTraits};
+pub use watch::Watch;
 
 use crate::clock::Clock;
 use crate::error::Result;
