@@ -6,6 +6,7 @@
 
 mod acl;
 mod action;
+mod actor;
 mod agent;
 mod arguments;
 mod config;
@@ -27,6 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::logging;
 use crate::ops::App;
 use crate::store::{Missing, Store, StoreOptions};
+use actor::actor;
 use arguments::{Command, Parsed};
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -35,6 +37,7 @@ use std::io::{ErrorKind, Write};
 pub fn main(arguments: Vec<OsString>) -> u8 {
     logging::start(log::LevelFilter::Info, || Clock::system().now());
     logging::log_panics();
+    actor::note_user();
     let outcome = match arguments::parse(arguments) {
         Parsed::Command(command) => run(*command),
         Parsed::Print(text) => print(&text),

@@ -2,8 +2,9 @@
 //! The forms of the page of the ACL.
 
 use crate::error::{Error, Kind, Result};
+use crate::http::access::require_own_form;
 use crate::http::call::Call;
-use crate::http::pages::{require_own_form, send, viewer};
+use crate::http::pages::{send, viewer};
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::ops::fleet::acl;
@@ -24,9 +25,9 @@ pub fn change(web: &Web, call: &Call) -> Result<Response> {
     match outcome {
         Ok(()) => Ok(respond::redirect(303, VIEW.path)),
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::NotFound) => {
-            let viewer = viewer(web, call);
-            let data = load(web.app(), &viewer)?;
-            Ok(send(web, call, &render(&data, &viewer, &entered, Some(error.message()))))
+            let viewer = viewer(web, call)?;
+            let data = load(web.app())?;
+            send(web, call, &render(&data, &viewer, &entered, Some(error.message())))
         }
         Err(error) => Err(error),
     }

@@ -2,8 +2,9 @@
 //! The forms of the pages of actions: composing and launching one, cancelling one.
 
 use crate::error::{Error, Result};
+use crate::http::access::require_own_form;
 use crate::http::call::Call;
-use crate::http::pages::{require_own_form, send, viewer};
+use crate::http::pages::{send, viewer};
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::ops::fleet::cancel;
@@ -34,7 +35,7 @@ pub fn compose(web: &Web, call: &Call) -> Result<Response> {
         },
         _ => return Err(Error::invalid("do must be check, text or launch")),
     };
-    Ok(send(web, call, &page::render(&checked, &viewer(web, call))))
+    send(web, call, &page::render(&checked, &viewer(web, call)?))
 }
 
 fn text_file(text: &str) -> Response {

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::http::wire::Head;
+use crate::model::account::Rights;
 use crate::model::pairs::Pairs;
 use rouille::url::form_urlencoded;
 use std::net::IpAddr;
@@ -14,6 +15,8 @@ pub const PAIRS_MAX: usize = 100;
 pub struct Call {
     /// The head.
     pub head: Head,
+    /// What who asks may do.
+    pub rights: Rights,
     /// The values of the path's `{…}` segments.
     pub parameters: Vec<String>,
     /// The query.
@@ -60,5 +63,5 @@ pub fn is_local(head: &Head) -> bool {
     };
     let proxied =
         ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
-    is_loopback && proxied.iter().all(|name| head.field(name).is_none())
+    is_loopback && head.proxy.is_none() && proxied.iter().all(|name| head.field(name).is_none())
 }

@@ -81,6 +81,7 @@ mod tests {
             minor_version: 1,
             fields: vec![("Accept-Encoding".into(), "gzip".into())],
             peer: ([127, 0, 0, 1], 1).into(),
+            proxy: None,
             is_tls: false,
             raw: Vec::new(),
         };

@@ -2,8 +2,9 @@
 //! The forms of the crash pages: comment, hide, change of the blacklist, choice of a build.
 
 use crate::error::{Error, Kind, Result};
+use crate::http::access::require_own_form;
 use crate::http::call::{Call, PAIRS_MAX};
-use crate::http::pages::{require_own_form, send, viewer};
+use crate::http::pages::{send, viewer};
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::model::crash::CrashKind;
@@ -35,8 +36,8 @@ pub fn comment(web: &Web, call: &Call) -> Result<Response> {
         Err(error) if error.kind() == Kind::Invalid => {
             let guilty = crashes::details::load(web.app(), id, &Pairs::default())?;
             let refused = details::BadComment { text, message: error.message() };
-            let page = details::render(&guilty, &viewer(web, call), None, Some(&refused));
-            Ok(send(web, call, &page))
+            let page = details::render(&guilty, &viewer(web, call)?, None, Some(&refused));
+            send(web, call, &page)
         }
         Err(error) => Err(error),
     }
@@ -72,6 +73,6 @@ pub fn change_blacklist(web: &Web, call: &Call) -> Result<Response> {
             let code = blacklist::outcome_word(&change, is_changed);
             Ok(respond::redirect(303, &format!("{}?done={code}", BLACKLIST.path)))
         }
-        Err(bad) => Ok(send(web, call, &preview::refused(&form, &bad))),
+        Err(bad) => send(web, call, &preview::refused(&form, &bad)),
     }
 }

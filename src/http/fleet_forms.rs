@@ -2,8 +2,8 @@
 //! The forms of the fleet's pages: unbinding an endpoint.
 
 use crate::error::{Error, Result};
+use crate::http::access::require_own_form;
 use crate::http::call::Call;
-use crate::http::pages::require_own_form;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::ops::fleet::enrolment;

@@ -63,6 +63,7 @@ mod tests {
             minor_version: 1,
             fields: vec![("Host".into(), host.into())],
             peer: ([127, 0, 0, 1], 1).into(),
+            proxy: None,
             is_tls: false,
             raw: Vec::new(),
         };

@@ -2,8 +2,9 @@
 //! The forms of the pages about investigators: adding, status, permissions, API key, removing.
 
 use crate::error::{Error, Kind, Result};
+use crate::http::access::require_own_form;
 use crate::http::call::Call;
-use crate::http::pages::{require_own_form, send, viewer};
+use crate::http::pages::{send, viewer};
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::model::investigator::Permissions;
@@ -31,9 +32,9 @@ pub fn add(web: &Web, call: &Call) -> Result<Response> {
                 permissions,
                 error: Some(error.message().to_owned()),
             };
-            let viewer = viewer(web, call);
+            let viewer = viewer(web, call)?;
             let asked = Asked { query: &call.query, parameters: &[], viewer: &viewer };
-            Ok(send(web, call, &render(&load(web.app())?, &asked, &draft)))
+            send(web, call, &render(&load(web.app())?, &asked, &draft))
         }
         Err(error) => Err(error),
     }
@@ -72,9 +73,9 @@ pub fn api_key(web: &Web, call: &Call) -> Result<Response> {
     let changed = investigators::change(web.app(), call.id()?, changing)?;
     let data = one::load(web.app(), changed.investigator.id)?;
     let said = changed.api_key.map_or(Said::Nothing, Said::ApiKey);
-    let page = one::render(&data, &viewer(web, call), &said);
+    let page = one::render(&data, &viewer(web, call)?, &said);
     // Neither the browser nor anything between may keep it.
-    Ok(send(web, call, &page).with_unique_header("Cache-Control", "no-store"))
+    Ok(send(web, call, &page)?.with_unique_header("Cache-Control", "no-store"))
 }
 
 /// `POST /investigators/ID/remove`.
@@ -85,7 +86,7 @@ pub fn remove(web: &Web, call: &Call) -> Result<Response> {
         Ok(()) => Ok(respond::redirect(303, &format!("{}?done=removed", VIEW.path))),
         Err(error) if is_told_on_page(&error) => {
             let said = Said::Refused(error.message().to_owned());
-            Ok(send(web, call, &one::render(&one::load(web.app(), id)?, &viewer(web, call), &said)))
+            send(web, call, &one::render(&one::load(web.app(), id)?, &viewer(web, call)?, &said))
         }
         Err(error) => Err(error),
     }

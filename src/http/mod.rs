@@ -4,6 +4,7 @@
 //!
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
+mod access;
 mod acl_forms;
 mod action_forms;
 mod agent_api;
@@ -23,6 +24,7 @@ mod investigator_forms;
 mod limits;
 mod mig;
 mod pages;
+mod proxies;
 mod record_json;
 mod records_api;
 mod respond;

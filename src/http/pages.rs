@@ -2,9 +2,12 @@
 //! Pages of `views` over the wire: who looks, the forms that change something, and the static files.
 
 use crate::error::{Error, Kind, Result};
-use crate::http::call::{Call, is_local};
+use crate::http::access::{self, require_own_form};
+use crate::http::call::Call;
+use crate::http::proxies;
 use crate::http::respond;
 use crate::http::web::Web;
+use crate::model::account::Who;
 use crate::model::filter::ParameterError;
 use crate::ops::quarantine;
 use crate::views::{self, Asked, Page, View, Viewer, assets};
@@ -12,59 +15,40 @@ use rouille::Response;
 
 /// Shows a view.
 pub fn show(web: &Web, call: &Call, view: &View, parameters: &[String]) -> Result<Response> {
-    let viewer = viewer(web, call);
+    let viewer = viewer(web, call)?;
     let page = (view.get)(web.app(), &Asked { query: &call.query, parameters, viewer: &viewer })?;
-    Ok(send(web, call, &page))
+    Ok(respond::html(page.status, views::document(web.app(), call.head.path(), &viewer, &page)))
 }
 
 /// The answer that holds a page.
-pub(crate) fn send(web: &Web, call: &Call, page: &Page) -> Response {
-    respond::html(page.status, views::document(web.app(), call.head.path(), page))
+pub(crate) fn send(web: &Web, call: &Call, page: &Page) -> Result<Response> {
+    let viewer = viewer(web, call)?;
+    Ok(respond::html(page.status, views::document(web.app(), call.head.path(), &viewer, page)))
 }
 
 /// Who asks.
-pub(crate) fn viewer(web: &Web, call: &Call) -> Viewer {
+pub(crate) fn viewer(web: &Web, call: &Call) -> Result<Viewer> {
     let host = call.head.field("host").unwrap_or("localhost");
-    Viewer {
-        is_local: is_local(&call.head),
-        csrf_token: web.csrf_token().to_owned(),
-        origin: format!("http://{host}"),
-    }
-}
-
-/// Refuses to change anything for who is not on this host, or was sent by a page of another site.
-pub(crate) fn require_own_form(web: &Web, call: &Call) -> Result<()> {
-    if !is_local(&call.head) {
-        return Err(Error::new(
-            Kind::Forbidden,
-            "What changes something is open only to a browser on the server itself; \
-             reach it through ssh -L 8080:localhost:8080 SERVER",
-        ));
-    }
-    let host = call.head.field("host").unwrap_or("");
-    let is_foreign = call.head.field("origin").is_some_and(|origin| {
-        origin.split_once("://").is_none_or(|(_, origin_host)| !origin_host.eq_ignore_ascii_case(host))
-    });
-    if is_foreign || call.form().first("csrf_token") != Some(web.csrf_token()) {
-        return Err(Error::new(
-            Kind::Forbidden,
-            "This form is not from a page of this server, or the server was restarted since; reload the page",
-        ));
-    }
-    Ok(())
+    let scheme = if proxies::is_secure(&call.head) { "https" } else { "http" };
+    let has_accounts = match &call.rights.who {
+        Who::Account(_) => true,
+        Who::Local => false,
+        Who::Nobody => web.app().store.has_accounts()?,
+    };
+    Ok(Viewer {
+        rights: call.rights.clone(),
+        has_accounts,
+        csrf_token: access::csrf_token(web, &call.head),
+        origin: format!("{scheme}://{host}{}", web.app().config.base_path),
+    })
 }
 
 /// `GET /records/quarantine/ID`.
 pub fn quarantined(web: &Web, call: &Call) -> Result<Response> {
-    let viewer = viewer(web, call);
     let id = call.id()?;
-    // Who may not look is told so before anything is read.
-    let correction = match viewer.is_local {
-        true => start_of_correction(web, id)?,
-        false => views::quarantine::Correction::default(),
-    };
-    let page = views::quarantine::entry(web.app(), &viewer, id, &correction)?;
-    Ok(send(web, call, &page))
+    let correction = start_of_correction(web, id)?;
+    let page = views::quarantine::entry(web.app(), &viewer(web, call)?, id, &correction)?;
+    send(web, call, &page)
 }
 
 fn start_of_correction(web: &Web, id: i64) -> Result<views::quarantine::Correction> {
@@ -97,8 +81,8 @@ pub fn admit(web: &Web, call: &Call) -> Result<Response> {
             // A rule's message begins with the name of its field.
             let parameter = error.message().split(' ').next().unwrap_or("").to_owned();
             correction.error = Some(ParameterError { parameter, message: error.message().to_owned() });
-            let page = views::quarantine::entry(web.app(), &viewer(web, call), id, &correction)?;
-            Ok(send(web, call, &page))
+            let page = views::quarantine::entry(web.app(), &viewer(web, call)?, id, &correction)?;
+            send(web, call, &page)
         }
         Err(error) => Err(error),
     }

@@ -77,6 +77,11 @@ fn wants_html(head: &Head) -> bool {
     !is_api && accepted(head.field("accept").unwrap_or("")).iter().any(|kind| kind == "text/html")
 }
 
+/// True where a browser asks for a page, which it can come back to once it is logged in.
+pub fn leads_to_login(head: &Head) -> bool {
+    matches!(head.method.as_str(), "GET" | "HEAD") && wants_html(head)
+}
+
 /// The values of an `Accept…` field in lower case, the most wanted first; those that are not wanted (`q=0`) left out.
 pub fn accepted(field: &str) -> Vec<String> {
     let mut kinds: Vec<(f32, String)> = field

@@ -8,6 +8,7 @@ use crate::http::{
     acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
     fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
 };
+use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
 use crate::views::{self, View, links};
 use rouille::Response;
@@ -36,6 +37,8 @@ pub struct Route {
     pub body: Body,
     /// True where any Host is taken: machines know the server by whatever name its admin gave them.
     pub any_host: bool,
+    /// What it takes; looked at before it is handled.
+    pub need: Need,
     /// One sentence for the list of routes.
     pub help: &'static str,
     /// Answers it.
@@ -45,7 +48,12 @@ pub struct Route {
 type Handle = fn(&Web, &Call) -> Result<Response>;
 
 const fn get(path: &'static str, help: &'static str, handle: Handle) -> Route {
-    Route { method: "GET", path, body: Body::None, any_host: false, help, handle }
+    Route { method: "GET", path, body: Body::None, any_host: false, need: Need::ReadRecords, help, handle }
+}
+
+/// A route that takes something else than reading records does.
+const fn guarded(need: Need, route: Route) -> Route {
+    Route { need, ..route }
 }
 
 const fn collect(path: &'static str) -> Route {
@@ -54,25 +62,35 @@ const fn collect(path: &'static str) -> Route {
         path,
         body: Body::Record,
         any_host: true,
+        need: Need::Nothing,
         help: "Takes one telemetry record; 201 once it is durable",
         handle: collector::post,
     }
 }
 
-const fn form(path: &'static str, help: &'static str, handle: Handle) -> Route {
-    Route { method: "POST", path, body: Body::Form, any_host: false, help, handle }
+/// A form of a page, which comes from a page of ours.
+const fn form(path: &'static str, need: Need, help: &'static str, handle: Handle) -> Route {
+    Route { method: "POST", path, body: Body::Form, any_host: false, need, help, handle }
 }
 
 /// A route of MIG's clients, which call the server by whatever name its admin gave them.
 const fn mig(method: &'static str, path: &'static str, help: &'static str, handle: Handle) -> Route {
     let is_post = matches!(method.as_bytes(), b"POST");
     let body = if is_post { Body::Bytes(mig::FORM_BYTES_MAX) } else { Body::None };
-    Route { method, path, body, any_host: true, help, handle }
+    Route { method, path, body, any_host: true, need: Need::Nothing, help, handle }
 }
 
 /// A route of agents, which call the server by whatever name they were given.
 const fn agents(path: &'static str, bytes_max: usize, help: &'static str, handle: Handle) -> Route {
-    Route { method: "POST", path, body: Body::Bytes(bytes_max), any_host: true, help, handle }
+    Route {
+        method: "POST",
+        path,
+        body: Body::Bytes(bytes_max),
+        any_host: true,
+        need: Need::Nothing,
+        help,
+        handle,
+    }
 }
 
 /// Every route beside the pages.
@@ -96,19 +114,29 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
-    // The fleet. What is asked about agents is answered to this host only.
-    get("/api/fleet/statistics", "The fleet's numbers now and before; local", fleet_api::statistics),
-    get(
-        "/api/fleet/offline",
-        "Names that were heard of and are silent, as JSON or CSV; local",
-        fleet_api::offline,
+    // The fleet.
+    guarded(
+        Need::ReadFleet,
+        get("/api/fleet/statistics", "The fleet's numbers now and before", fleet_api::statistics),
     ),
-    get("/api/fleet/double", "Endpoints with several agents, as JSON or CSV; local", fleet_api::double),
+    guarded(
+        Need::ReadFleet,
+        get(
+            "/api/fleet/offline",
+            "Names that were heard of and are silent, as JSON or CSV",
+            fleet_api::offline,
+        ),
+    ),
+    guarded(
+        Need::ReadFleet,
+        get("/api/fleet/double", "Endpoints with several agents, as JSON or CSV", fleet_api::double),
+    ),
     Route {
         method: "POST",
         path: "/api/v1/heartbeat",
         body: Body::Bytes(HEARTBEAT_BYTES_MAX),
         any_host: true,
+        need: Need::Nothing,
         help: "Takes an agent's heartbeat; 200 once it is durable",
         handle: fleet_api::heartbeat,
     },
@@ -154,38 +182,72 @@ pub const ROUTES: &[Route] = &[
         agent_api::take_results,
     ),
     // What belongs to pages.
-    get("/actions/{id}/results", "The results of an action as JSON or CSV", agent_api::export_results),
-    get("/", "Redirects to the records", pages::home),
+    guarded(
+        Need::ReadFleet,
+        get("/actions/{id}/results", "The results of an action as JSON or CSV", agent_api::export_results),
+    ),
+    guarded(Need::Nothing, get("/", "Redirects to the records", pages::home)),
     get("/records/stream", "New records as server-sent events", stream::open),
     get("/records/export/{name}", "The filtered records as CSV", records_api::export),
     get("/records/{id}/payload", "The payload of one record as a file", records_api::payload),
-    get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined),
-    form("/records/quarantine/{id}/admit", "Stores a post as corrected", pages::admit),
-    form("/records/quarantine/{id}/drop", "Drops a post", pages::drop_post),
+    guarded(Need::Operate, get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined)),
+    form("/records/quarantine/{id}/admit", Need::Operate, "Stores a post as corrected", pages::admit),
+    form("/records/quarantine/{id}/drop", Need::Operate, "Drops a post", pages::drop_post),
     Route {
         body: Body::Bytes(action_forms::FORM_BYTES_MAX),
-        ..form("/actions/new", "Checks or launches an action", action_forms::compose)
+        ..form("/actions/new", Need::Operate, "Checks or launches an action", action_forms::compose)
     },
-    form("/acl", "Sets or removes an entry of the ACL", acl_forms::change),
-    form("/actions/{id}/cancel", "Stops an action", action_forms::cancel),
+    form("/acl", Need::Administer, "Sets or removes an entry of the ACL", acl_forms::change),
+    form("/actions/{id}/cancel", Need::Operate, "Stops an action", action_forms::cancel),
     get("/crashes/build", "Leads to the crashes of the build chosen", crash_forms::choose_build),
-    form("/crashes/guilty_details/{id}/comment", "Notes something about a guilty", crash_forms::comment),
-    form("/crashes/guilty_details/{id}/hide", "Hides a guilty or shows it again", crash_forms::hide),
-    form("/crashes/blacklist", "Changes the functions that are never guilty", crash_forms::change_blacklist),
-    form("/fleet/agents/{id}/unbind", "Lets the next key of an agent's endpoint bind", fleet_forms::unbind),
-    form("/investigators", "Adds an investigator", investigator_forms::add),
-    form("/investigators/{id}/status", "Enables or disables one", investigator_forms::status),
-    form("/investigators/{id}/permissions", "Changes what one may do", investigator_forms::permissions),
+    form(
+        "/crashes/guilty_details/{id}/comment",
+        Need::ChangeRecords,
+        "Notes something about a guilty",
+        crash_forms::comment,
+    ),
+    form(
+        "/crashes/guilty_details/{id}/hide",
+        Need::ChangeRecords,
+        "Hides a guilty or shows it again",
+        crash_forms::hide,
+    ),
+    form(
+        "/crashes/blacklist",
+        Need::ChangeRecords,
+        "Changes the functions that are never guilty",
+        crash_forms::change_blacklist,
+    ),
+    form(
+        "/fleet/agents/{id}/unbind",
+        Need::Operate,
+        "Lets the next key of an agent's endpoint bind",
+        fleet_forms::unbind,
+    ),
+    form("/investigators", Need::Administer, "Adds an investigator", investigator_forms::add),
+    form(
+        "/investigators/{id}/status",
+        Need::Administer,
+        "Enables or disables one",
+        investigator_forms::status,
+    ),
+    form(
+        "/investigators/{id}/permissions",
+        Need::Administer,
+        "Changes what one may do",
+        investigator_forms::permissions,
+    ),
     form(
         "/investigators/{id}/apikey",
+        Need::Administer,
         "Makes an API key, shown once, or takes it away",
         investigator_forms::api_key,
     ),
-    form("/investigators/{id}/remove", "Removes one", investigator_forms::remove),
-    get("/assets/{name}", "Style sheet, script and icon", pages::asset),
+    form("/investigators/{id}/remove", Need::Administer, "Removes one", investigator_forms::remove),
+    guarded(Need::Nothing, get("/assets/{name}", "Style sheet, script and icon", pages::asset)),
     // Health.
-    get("/healthz", "200 while the process is alive", health::alive),
-    get("/readyz", "200 while a record could be stored", health::ready),
+    guarded(Need::Nothing, get("/healthz", "200 while the process is alive", health::alive)),
+    guarded(Need::Nothing, get("/readyz", "200 while a record could be stored", health::ready)),
 ];
 
 /// What a path and a method lead to.

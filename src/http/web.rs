@@ -7,9 +7,9 @@ use crate::http::hosts::Hosts;
 use crate::http::limits::PostLimits;
 use crate::http::routes::{self, Body, Found};
 use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stop};
-use crate::http::{compress, pages, respond};
+use crate::http::{access, compress, pages, proxies, respond};
 use crate::ingest::{self, Encoding};
-use crate::model::record::hex;
+use crate::model::account::{Need, Rights};
 use crate::ops::App;
 use rouille::Response;
 use std::io::Read;
@@ -32,22 +32,21 @@ pub struct Web {
     compressing: Slots,
     post_limits: PostLimits,
     stop: Stop,
-    csrf_token: String,
+    csrf_secret: [u8; 32],
     large: [Mutex<()>; LARGE_AT_ONCE],
 }
 
 impl Web {
     /// The handler over `app`. `slots`: how many streams may be open; `stop`: ends them.
     pub fn new(app: Arc<App>, slots: Slots, stop: Stop) -> Result<Web> {
-        let mut secret = [0; 16];
-        getrandom::fill(&mut secret).map_err(|error| {
+        let mut csrf_secret = [0; 32];
+        getrandom::fill(&mut csrf_secret).map_err(|error| {
             Error::internal("The system has no random numbers").because(error.to_string())
         })?;
         let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
         let compressing = Slots::new(compress::AT_ONCE_MAX);
-        let csrf_token = hex(&secret);
         let post_limits = PostLimits::new(&app.config.limits);
-        Ok(Web { app, hosts, slots, compressing, post_limits, stop, csrf_token, large: Default::default() })
+        Ok(Web { app, hosts, slots, compressing, post_limits, stop, csrf_secret, large: Default::default() })
     }
 
     /// The application.
@@ -70,9 +69,9 @@ impl Web {
         &self.stop
     }
 
-    /// What every form that changes something sends back. Pages of other sites cannot read it.
-    pub fn csrf_token(&self) -> &str {
-        &self.csrf_token
+    /// What the tokens of forms are made from; of this run of the program.
+    pub fn csrf_secret(&self) -> &[u8; 32] {
+        &self.csrf_secret
     }
 
     fn answer(&self, incoming: Incoming) -> (Head, Result<Response>) {
@@ -87,21 +86,32 @@ impl Web {
         drop(request);
         let query = parse_pairs(query_of(&head.target).as_bytes());
         let found = routes::find(&head.method, head.path());
-        let mut call = Call { head, parameters: Vec::new(), query, body, is_body_cut };
+        let rights = Rights::default();
+        let mut call = Call { head, rights, parameters: Vec::new(), query, body, is_body_cut };
         let response = match found {
             Found::Route(route, parameters) => {
                 call.parameters = parameters;
-                match refuse_cut(route.body, &call) {
-                    Ok(()) => (route.handle)(self, &call),
-                    Err(error) => Err(error),
-                }
+                self.let_in(&mut call, route.need)
+                    .and_then(|()| refuse_cut(route.body, &call))
+                    .and_then(|()| (route.handle)(self, &call))
             }
-            Found::View(view, parameters) => pages::show(self, &call, view, &parameters),
+            Found::View(view, parameters) => {
+                self.let_in(&mut call, view.need).and_then(|()| pages::show(self, &call, view, &parameters))
+            }
             Found::OtherMethods(_) | Found::Nothing => {
                 Err(Error::internal("A request passed the gate unmatched"))
             }
         };
         (call.head, response)
+    }
+
+    /// Finds out who asks, and refuses what they may not. What needs nothing does not ask.
+    fn let_in(&self, call: &mut Call, need: Need) -> Result<()> {
+        if need == Need::Nothing {
+            return Ok(());
+        }
+        call.rights = access::rights(self, &call.head)?;
+        access::require(self, call, need)
     }
 
     /// Decides from the head how much body a request may have.
@@ -156,7 +166,9 @@ impl Web {
 }
 
 impl Handler for Web {
-    fn admit(&self, head: &Head) -> std::result::Result<BodyPolicy, Response> {
+    fn admit(&self, head: &mut Head) -> std::result::Result<BodyPolicy, Response> {
+        proxies::normalize(&self.app.config, head);
+        let head = &*head;
         if head.method == "OPTIONS" && head.target == "*" {
             return Err(respond::data(204, "text/plain", "").with_unique_header("Allow", "GET, HEAD, POST"));
         }
@@ -176,7 +188,10 @@ impl Handler for Web {
         let turn = &self.large[usize::from(incoming.head.peer.port()) % LARGE_AT_ONCE];
         let held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let (head, outcome) = self.answer(incoming);
-        let response = outcome.unwrap_or_else(|error| respond::error(&head, &error));
+        let response = outcome.unwrap_or_else(|error| match error.kind() {
+            Kind::Unauthorized if respond::leads_to_login(&head) => access::to_login(&head),
+            _ => respond::error(&head, &error),
+        });
         drop(held);
         not_sniffed(compress::apply(&head, response, &self.compressing))
     }

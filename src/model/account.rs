@@ -172,6 +172,33 @@ impl Who {
     }
 }
 
+/// What who asks may do here: by role and scope, and by what the configuration leaves open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Who asks.
+    pub who: Who,
+    /// True where anybody may read records.
+    pub is_reading_open: bool,
+    /// True where anybody may change what the telemetry pages show.
+    pub is_changing_open: bool,
+}
+
+impl Rights {
+    /// Everything: those of somebody on this host while there are no accounts.
+    pub fn all() -> Rights {
+        Rights { who: Who::Local, is_reading_open: true, is_changing_open: false }
+    }
+
+    /// True where this may be done.
+    pub fn may(&self, need: Need) -> bool {
+        match need {
+            Need::ReadRecords if self.is_reading_open => true,
+            Need::ChangeRecords if self.is_changing_open => true,
+            need => self.who.may(need),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,5 +243,17 @@ mod tests {
             let expected: Vec<bool> = (0..needs.len()).map(|index| index < n_allowed).collect();
             assert_eq!(allowed, expected, "{who:?}");
         }
+    }
+
+    #[test]
+    fn what_is_open_needs_nobody() {
+        let mut rights = Rights { is_reading_open: true, ..Rights::default() };
+        assert!(
+            rights.may(Need::ReadRecords) && !rights.may(Need::ReadFleet) && !rights.may(Need::ChangeRecords)
+        );
+        rights.is_changing_open = true;
+        assert!(
+            rights.may(Need::ChangeRecords) && !rights.may(Need::Operate) && !rights.may(Need::Administer)
+        );
     }
 }

@@ -14,6 +14,7 @@ pub mod machine_checks;
 pub mod population;
 pub mod quarantine;
 pub mod recompute;
+pub mod sessions;
 pub mod stats;
 pub mod thermal;
 

@@ -42,6 +42,17 @@ impl Store {
         })
     }
 
+    /// Lets a session end at `until_at`; nothing happens where it is gone.
+    pub fn move_session_on(&self, digest: [u8; 32], until_at: i64) -> Result<()> {
+        self.writer().change(false, move |write| {
+            write
+                .connection
+                .prepare_cached("UPDATE sessions SET until_at = ?2 WHERE digest = ?1")?
+                .execute(rusqlite::params![&digest[..], until_at])?;
+            Ok(())
+        })
+    }
+
     /// The active account of an API token that has not ended by `now`.
     pub fn account_of_token(&self, digest: [u8; 32], now: i64) -> Result<Option<LoggedIn>> {
         self.read(READ_MOST, |connection| {

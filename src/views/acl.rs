@@ -2,6 +2,7 @@
 //! The ACL: `/acl`. Whose signatures each module needs, shown and changed; only a local viewer sees it.
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::model::acl::DEFAULT_ENTRY;
 use crate::ops::App;
 use crate::ops::fleet::acl::{self, reachable_weight};
@@ -17,6 +18,7 @@ pub const VIEW: View = View {
     title: "ACL",
     help: "Whose signatures an action needs, module by module",
     in_navigation: false,
+    need: Need::ReadFleet,
     get,
 };
 
@@ -42,14 +44,13 @@ pub struct Entered {
 }
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
-    let data = load(app, asked.viewer)?;
+    let data = load(app)?;
     let entered = entered_of(&data, asked.query.filled("module").unwrap_or(DEFAULT_ENTRY));
     Ok(render(&data, asked.viewer, &entered, None))
 }
 
-/// What the page shows; Forbidden for a viewer who is not local.
-pub fn load(app: &App, viewer: &Viewer) -> Result<Data> {
-    viewer.require_local("The ACL is")?;
+/// What the page shows.
+pub fn load(app: &App) -> Result<Data> {
     let investigators = app.store.list_investigators()?;
     Ok(Data {
         entries: acl::entries(app)?,

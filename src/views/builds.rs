@@ -2,6 +2,7 @@
 //! Records received per OS build: `/builds`.
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::builds::{BUILDS_MAX, BuildRecords, Builds};
 use crate::ops::{App, builds};
 use crate::views::chart::{self, Category, Data, Mark, Part, Series, Shape};
@@ -16,6 +17,7 @@ pub const VIEW: View = View {
     title: "Builds",
     help: "Records received per OS build",
     in_navigation: true,
+    need: Need::ReadRecords,
     get,
 };
 

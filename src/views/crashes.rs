@@ -12,6 +12,7 @@ pub mod top;
 
 use crate::error::Result;
 use crate::guilty::Entry;
+use crate::model::account::Need;
 use crate::model::build::BuildName;
 use crate::model::crash::{CrashKind, Guilty};
 use crate::model::filter::NO_SYSTEM;
@@ -30,6 +31,7 @@ pub const VIEW: View = View {
     title: "Crashes",
     help: "Which functions crash most, in the past days, overall and per build",
     in_navigation: true,
+    need: Need::ReadRecords,
     get: |app, asked| Ok(top::render(&crashes::load(app, asked.query)?)),
 };
 
@@ -39,6 +41,7 @@ pub const OVERALL: View = View {
     title: "Crashes, overall",
     help: "Which functions crash most among all stored crashes",
     in_navigation: false,
+    need: Need::ReadRecords,
     get: |app, asked| Ok(top::render(&crashes::load_overall(app, asked.query)?)),
 };
 
@@ -48,6 +51,7 @@ pub const BUILD: View = View {
     title: "Crashes of a build",
     help: "Which functions crash most on one build",
     in_navigation: false,
+    need: Need::ReadRecords,
     get: of_build,
 };
 
@@ -57,6 +61,7 @@ pub const DETAILS: View = View {
     title: "Guilty",
     help: "One guilty: its crashes by build and machine, a comment, and whether it is hidden",
     in_navigation: false,
+    need: Need::ReadRecords,
     get: details::get,
 };
 
@@ -66,6 +71,7 @@ pub const BACKTRACES: View = View {
     title: "Backtraces",
     help: "The backtraces of one guilty, identical ones folded",
     in_navigation: false,
+    need: Need::ReadRecords,
     get: |app, asked| {
         let backtraces = crashes::details::load_backtraces(app, asked.id()?, asked.query)?;
         Ok(backtraces::render(&backtraces, app.clock.now()))
@@ -78,6 +84,7 @@ pub const BLACKLIST: View = View {
     title: "Blacklist",
     help: "The functions that are never guilty, and the guilties that are hidden",
     in_navigation: false,
+    need: Need::ReadRecords,
     get: blacklist::get,
 };
 
@@ -87,6 +94,7 @@ pub const PREVIEW: View = View {
     title: "Preview",
     help: "How many crashes would move from which guilty to which, before the blacklist is changed",
     in_navigation: false,
+    need: Need::ReadRecords,
     get: preview::get,
 };
 
@@ -208,7 +216,8 @@ fn entry_text(entry: &str) -> Markup {
 /// What a page says to who may not change anything.
 fn only_local() -> Markup {
     html! {
-        p.muted { "Changes are open only to a browser on the server itself: comments, hiding, and the blacklist." }
+        p.muted { "Comments, hiding and the blacklist are open to operators who are logged in; without accounts, to a browser on \
+             the server itself." }
     }
 }
 

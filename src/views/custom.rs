@@ -9,6 +9,7 @@ mod panel;
 
 use crate::custom::{Definition, Mistake};
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::App;
 use crate::ops::custom::{ViewPage, load};
 use crate::views::layout::Tab;
@@ -22,6 +23,7 @@ pub const VIEW: View = View {
     title: "Custom view",
     help: "A view that a file of the views directory describes",
     in_navigation: false,
+    need: Need::ReadRecords,
     get,
 };
 

@@ -8,6 +8,7 @@ pub mod one;
 pub use one::VIEW as ONE;
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::model::investigator::{Permission, Permissions};
 use crate::ops::App;
 use crate::store::fleet::InvestigatorRow;
@@ -21,10 +22,8 @@ pub const VIEW: View = View {
     title: "Investigators",
     help: "Who may ask the API and sign actions: keys, permissions, API keys",
     in_navigation: true,
-    get: |app, asked| {
-        require_local(asked.viewer)?;
-        load(app).map(|data| render(&data, asked, &Draft::default()))
-    },
+    need: Need::ReadFleet,
+    get: |app, asked| load(app).map(|data| render(&data, asked, &Draft::default())),
 };
 
 /// Characters of a name that a list shows.
@@ -57,11 +56,6 @@ impl Default for Draft {
     fn default() -> Draft {
         Draft { name: String::new(), key: String::new(), permissions: Permissions::DEFAULT, error: None }
     }
-}
-
-/// Forbidden for a viewer who is not local.
-pub fn require_local(viewer: &Viewer) -> Result<()> {
-    viewer.require_local("Investigators are")
 }
 
 /// The address of an investigator's page.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The skeleton of every page: head, the bar across the top, main, footer.
 
-use crate::views::{Page, VIEWS, assets, text};
+use crate::model::account::{Need, Who};
+use crate::views::{Page, VIEWS, Viewer, assets, text};
 use maud::{DOCTYPE, Markup, html};
 
 /// What the skeleton shows beside the page.
@@ -12,6 +13,8 @@ pub struct Frame<'a> {
     pub n_records: Option<i64>,
     /// What stands in the bar after the built-in views.
     pub tabs: &'a [Tab],
+    /// Who looks; none where it is not known.
+    pub viewer: Option<&'a Viewer>,
 }
 
 /// A custom view in the bar across the top.
@@ -62,7 +65,7 @@ fn bar(frame: &Frame) -> Markup {
             }
             nav aria-label="Views" {
                 ul {
-                    @for view in VIEWS.iter().filter(|view| view.in_navigation) {
+                    @for view in VIEWS.iter().filter(|view| view.in_navigation && is_shown(frame, view.need)) {
                         li {
                             a href=(view.path) title=(view.help)
                                 aria-current=[is_within(frame.path, view.path).then_some("page")] {
@@ -88,6 +91,30 @@ fn is_within(path: &str, view_path: &str) -> bool {
     path.strip_prefix(view_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// True where the viewer may see what needs this. Who could log in sees all of the bar, and is asked to.
+fn is_shown(frame: &Frame, need: Need) -> bool {
+    frame.viewer.is_none_or(|viewer| viewer.rights.who == Who::Nobody || viewer.may(need))
+}
+
+/// Who is logged in, or how to.
+fn account(viewer: &Viewer) -> Markup {
+    html! {
+        @match &viewer.rights.who {
+            Who::Account(account) => {
+                span.who { a href="/account" { (account.name) } " (" (account.role.word()) ")" }
+            }
+            Who::Nobody if viewer.has_accounts => { span.who { a href="/login" { "Log in" } } }
+            _ if viewer.has_accounts => {}
+            _ => {
+                span.who {
+                    "No account yet: changes are taken from this host alone. "
+                    code { "muster account add NAME" } " makes one."
+                }
+            }
+        }
+    }
+}
+
 fn footer(frame: &Frame) -> Markup {
     html! {
         footer.foot {
@@ -96,6 +123,7 @@ fn footer(frame: &Frame) -> Markup {
                 span { (text::counted(n_records, "record", "records")) }
             }
             span { "Times are UTC" }
+            @if let Some(viewer) = frame.viewer { (account(viewer)) }
         }
     }
 }

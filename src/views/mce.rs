@@ -5,6 +5,7 @@ mod charts;
 mod machines;
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::machine_checks::MachineChecks;
 use crate::ops::{App, machine_checks};
 use crate::store::MACHINE_CHECK_CLASSES;
@@ -19,6 +20,7 @@ pub const VIEW: View = View {
     title: "MCE",
     help: "Machine check exceptions by week, build, status and machine",
     in_navigation: true,
+    need: Need::ReadRecords,
     get,
 };
 

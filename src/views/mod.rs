@@ -33,7 +33,8 @@ pub mod switch;
 pub mod text;
 pub mod thermal;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::model::account::{Need, Rights};
 use crate::model::pairs::Pairs;
 use crate::ops::App;
 use maud::Markup;
@@ -78,7 +79,9 @@ pub struct View {
     pub help: &'static str,
     /// True where the bar across the top links it.
     pub in_navigation: bool,
-    /// Makes the page; NotFound, Forbidden, Invalid and Busy are for the viewer to see.
+    /// What it takes to see it; looked at before [`View::get`] is called.
+    pub need: Need,
+    /// Makes the page; NotFound, Invalid and Busy are for the viewer to see.
     pub get: fn(&App, &Asked) -> Result<Page>,
 }
 
@@ -105,27 +108,21 @@ impl Asked<'_> {
 /// Who looks at a page.
 #[derive(Clone, Debug, Default)]
 pub struct Viewer {
-    /// True for a peer on the loopback address, who may change things until there are accounts.
-    pub is_local: bool,
+    /// What they may do.
+    pub rights: Rights,
+    /// True where there are accounts, so that one can log in.
+    pub has_accounts: bool,
     /// What every form that changes something sends back as `csrf_token`.
     pub csrf_token: String,
-    /// How the viewer reached us, `http://HOST:PORT` without a slash at the end, for commands to copy.
+    /// How the viewer reached us, `http://HOST:PORT` and the base path, without a slash at the end, for commands to
+    /// copy.
     pub origin: String,
 }
 
 impl Viewer {
-    /// Forbidden for a viewer who is not local; `what` is the subject of the sentence that says so.
-    pub fn require_local(&self, what: &str) -> Result<()> {
-        if self.is_local {
-            return Ok(());
-        }
-        Err(Error::new(
-            Kind::Forbidden,
-            format!(
-                "{what} open only to a browser on the server itself; \
-                 reach it through ssh -L 8080:localhost:8080 SERVER"
-            ),
-        ))
+    /// True where this may be done.
+    pub fn may(&self, need: Need) -> bool {
+        self.rights.may(need)
     }
 }
 
@@ -162,15 +159,16 @@ pub fn find(path: &str) -> Option<(&'static View, Vec<String>)> {
 /// The whole HTML document of a page. `path` is where it stands; the navigation marks it.
 ///
 /// A store that cannot say how many records there are does not stop it.
-pub fn document(app: &App, path: &str, page: &Page) -> String {
+pub fn document(app: &App, path: &str, viewer: &Viewer, page: &Page) -> String {
     // The page itself did what it could; a missing number in its footer is no reason to fail it.
     let n_records = app.store.count_records().ok();
     let tabs = custom::tabs(app);
-    layout::render(&layout::Frame { path, n_records, tabs: &tabs }, page).into_string()
+    let frame = layout::Frame { path, n_records, tabs: &tabs, viewer: Some(viewer) };
+    layout::render(&frame, page).into_string()
 }
 
 /// The whole HTML document that says what went wrong, without asking the store.
 pub fn error_document(path: &str, failure: &error_page::Failure) -> String {
-    let frame = layout::Frame { path, n_records: None, tabs: &[] };
+    let frame = layout::Frame { path, n_records: None, tabs: &[], viewer: None };
     layout::render(&frame, &error_page::render(failure)).into_string()
 }

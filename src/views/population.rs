@@ -2,6 +2,7 @@
 //! Machines that run each build, by their heartbeats: `/population`.
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::population::{BuildMachines, CLASSIFICATION, Period, Population};
 use crate::ops::{App, population};
 use crate::views::builds::CHARTED_MAX;
@@ -17,6 +18,7 @@ pub const VIEW: View = View {
     title: "Population",
     help: "Machines that run each build, by their heartbeats",
     in_navigation: true,
+    need: Need::ReadRecords,
     get,
 };
 

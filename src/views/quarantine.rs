@@ -5,6 +5,7 @@
 //! fields of a post are is the caller's knowledge: it hands over a [`Correction`].
 
 use crate::error::{Error, Result};
+use crate::model::account::Need;
 use crate::model::filter::{ParameterError, count};
 use crate::model::quarantine::Quarantined;
 use crate::ops::App;
@@ -19,6 +20,7 @@ pub const VIEW: View = View {
     title: "Quarantine",
     help: "Posts that broke a rule, to be corrected and admitted, or dropped",
     in_navigation: false,
+    need: Need::Operate,
     get,
 };
 
@@ -41,9 +43,8 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&load(app, asked)?))
 }
 
-/// The posts in quarantine; Forbidden for a viewer who is not local.
+/// The posts in quarantine.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
-    asked.viewer.require_local("The quarantine is")?;
     let below_id = asked.query.filled("from_id").map(|value| count("from_id", value)).transpose()?;
     let posts = app.store.list_quarantined(below_id, ROWS_MAX)?;
     let next_below_id = posts.last().filter(|_| posts.len() == ROWS_MAX).map(|post| post.id);
@@ -103,9 +104,8 @@ pub struct Correction {
 
 /// The page of one post, with a form that corrects it; 400 where the correction has an error.
 ///
-/// NotFound where there is no such post, Forbidden for a viewer who is not local.
+/// NotFound where there is no such post.
 pub fn entry(app: &App, viewer: &Viewer, id: i64, correction: &Correction) -> Result<Page> {
-    viewer.require_local("The quarantine is")?;
     let post = app.store.find_quarantined(id)?.ok_or_else(|| {
         Error::not_found(format!(
             "Post {id} is not in quarantine; it was admitted, dropped, or gave way to newer ones"

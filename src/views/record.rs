@@ -6,6 +6,7 @@ mod crash;
 pub use crash::Crash;
 
 use crate::error::{Error, Result};
+use crate::model::account::Need;
 use crate::model::record::Record;
 use crate::ops::{App, crashes};
 use crate::views::parts::{definition, heading, severity, time_exact};
@@ -19,6 +20,7 @@ pub const VIEW: View = View {
     title: "Record",
     help: "One record with every field and its whole payload",
     in_navigation: false,
+    need: Need::ReadRecords,
     get,
 };
 
@@ -56,10 +58,10 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
     let (older_id, newer_id) = app.store.neighbours_of_record(id)?;
     let crash = crashes::facts_of(app, &record)?.map(|facts| Crash {
         facts,
-        is_local: asked.viewer.is_local,
+        may_change: asked.viewer.may(Need::ChangeRecords),
         ticked: crash::ticked(asked.query),
     });
-    let agent_ids = match asked.viewer.is_local {
+    let agent_ids = match asked.viewer.may(Need::ReadFleet) {
         true => app.store.agents_of_machine(&record.content.machine_id, AGENTS_MAX)?,
         false => Vec::new(),
     };

@@ -12,6 +12,7 @@ pub use form::FIELDS;
 pub use rows::{render_rows, source};
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::model::filter::{ParameterError, RecordFilter, count};
 use crate::model::pairs::Pairs;
 use crate::model::record::Record;
@@ -29,6 +30,7 @@ pub const VIEW: View = View {
     title: "Records",
     help: "Telemetry records, newest first, by any filter; live, and as CSV",
     in_navigation: true,
+    need: Need::ReadRecords,
     get,
 };
 
@@ -92,7 +94,7 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         searched_back_to: None,
         newest_id,
         n_records: app.store.count_records()?,
-        has_quarantined: asked.viewer.is_local && !app.store.list_quarantined(None, 1)?.is_empty(),
+        has_quarantined: asked.viewer.may(Need::Operate) && !app.store.list_quarantined(None, 1)?.is_empty(),
         origin: asked.viewer.origin.clone(),
         tid: app.config.tids.first().cloned().unwrap_or_default(),
     };

@@ -2,6 +2,7 @@
 //! Records by classification and by platform: `/stats`.
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::stats::{ALL_ROWS_MAX, Stats};
 use crate::ops::{App, stats};
 use crate::views::chart::{self, COLOURS, Category, Data, Mark, OTHER, Series, Shape};
@@ -15,6 +16,7 @@ pub const VIEW: View = View {
     title: "Stats",
     help: "Records by classification and by platform",
     in_navigation: true,
+    need: Need::ReadRecords,
     get,
 };
 

@@ -2,6 +2,7 @@
 //! Thermal events by week: `/thermal`.
 
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::thermal::{CLASSIFICATION, Thermal, WEEKS, WeekReports, YEARS};
 use crate::ops::{App, thermal};
 use crate::views::chart::{self, Category, Data, Mark, Series, Shape};
@@ -11,8 +12,14 @@ use crate::views::{Asked, Page, View, links, records, text};
 use maud::html;
 
 /// The view.
-pub const VIEW: View =
-    View { path: "/thermal", title: "Thermal", help: "Thermal events by week", in_navigation: true, get };
+pub const VIEW: View = View {
+    path: "/thermal",
+    title: "Thermal",
+    help: "Thermal events by week",
+    in_navigation: true,
+    need: Need::ReadRecords,
+    get,
+};
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&thermal::load(app, asked.query)?))

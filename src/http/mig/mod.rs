@@ -119,6 +119,7 @@ fn send(status: u16, body: String) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::account::Rights;
 
     fn head(target: &str) -> Head {
         Head {
@@ -127,6 +128,7 @@ mod tests {
             minor_version: 1,
             fields: vec![("Host".into(), "muster:1".into())],
             peer: ([127, 0, 0, 1], 1).into(),
+            proxy: None,
             is_tls: false,
             raw: Vec::new(),
         }
@@ -154,6 +156,7 @@ mod tests {
         let of = |query: &str| {
             let call = Call {
                 head: head("/"),
+                rights: Rights::default(),
                 parameters: Vec::new(),
                 query: crate::http::call::parse_pairs(query.as_bytes()),
                 body: Vec::new(),

@@ -181,7 +181,7 @@ impl Connection<'_> {
     }
 
     /// Answers one request.
-    fn exchange(&mut self, head: Head, framing: Framing) -> Next {
+    fn exchange(&mut self, mut head: Head, framing: Framing) -> Next {
         let started = log::log_enabled!(log::Level::Debug).then(Instant::now);
         self.shared.registry.note_request();
         self.line.clear();
@@ -192,7 +192,7 @@ impl Connection<'_> {
         let minor_version = head.minor_version;
 
         let handler = Arc::clone(&self.shared.handler);
-        let admitted = self.guard(|| handler.admit(&head));
+        let admitted = self.guard(|| handler.admit(&mut head));
         let policy = match admitted {
             Ok(Ok(policy)) => policy,
             Ok(Err(response)) | Err(response) => {

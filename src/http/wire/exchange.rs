@@ -2,7 +2,7 @@
 //! What passes between a connection and the [`Handler`] that answers its requests.
 
 use rouille::{Request, Response};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The head of a request, before its body is read.
 #[derive(Clone, Debug)]
@@ -16,8 +16,10 @@ pub struct Head {
     pub minor_version: u8,
     /// Fields in the order sent, values trimmed; bytes that are not UTF-8 are read as Latin-1.
     pub fields: Vec<(String, String)>,
-    /// The peer's address.
+    /// The address of who asks: the peer's, until [`Handler::admit`] puts another there that a trusted proxy told.
     pub peer: SocketAddr,
+    /// The peer's own address, where `peer` is what a trusted proxy told.
+    pub proxy: Option<IpAddr>,
     /// True where it came over TLS of our own; what a proxy says of its side is not in it.
     pub is_tls: bool,
     /// The head as it came, without the empty line at its end: what quarantine shows.
@@ -55,8 +57,9 @@ pub struct Incoming {
 
 /// Answers requests; called on the thread of the connection, by many at once.
 pub trait Handler: Send + Sync + 'static {
-    /// Decides from the head alone how much body is taken, or answers at once with what will be sent instead.
-    fn admit(&self, head: &Head) -> Result<BodyPolicy, Response>;
+    /// Decides from the head alone how much body is taken, or answers at once with what will be sent instead. May
+    /// bring the head into the form in which [`Handler::handle`] wants it.
+    fn admit(&self, head: &mut Head) -> Result<BodyPolicy, Response>;
 
     /// Answers a request. A panic is caught, logged with an id, and answered 500.
     fn handle(&self, incoming: Incoming) -> Response;

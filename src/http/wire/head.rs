@@ -89,6 +89,7 @@ pub(super) fn parse(bytes: &[u8], origin: Origin, fields_max: usize) -> Result<(
         minor_version,
         fields,
         peer: origin.peer,
+        proxy: None,
         is_tls: origin.is_tls,
         raw: bytes.get(..raw_end).unwrap_or_default().to_vec(),
     };

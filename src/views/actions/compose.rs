@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Composing an action: `/actions/new`. One form in two steps: checked first, then signed elsewhere and launched.
 
-use super::require_local;
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::App;
 use crate::ops::fleet::compose::{self, Checked, Ready};
 use crate::store::fleet::AclModule;
@@ -17,6 +17,7 @@ pub const VIEW: View = View {
     title: "New action",
     help: "Composes an action, shows whom it means and the text to sign, and launches it",
     in_navigation: false,
+    need: Need::Operate,
     get,
 };
 
@@ -24,7 +25,6 @@ pub const VIEW: View = View {
 const NAMES_OPEN_MAX: usize = 24;
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
-    require_local(asked.viewer)?;
     let draft = compose::begin(app, asked.query)?;
     Ok(render(&Checked { draft, problems: Vec::new(), ready: None }, asked.viewer))
 }

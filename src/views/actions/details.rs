@@ -2,8 +2,9 @@
 //! One action with its commands: `/actions/ID`.
 
 use super::commands::{self, Asking, Listed};
-use super::{NEW, action_url, export_url, progress, require_local};
+use super::{NEW, action_url, export_url, progress};
 use crate::error::{Error, Result};
+use crate::model::account::Need;
 use crate::model::action::{Action, Operation};
 use crate::model::command::ActionStatus;
 use crate::model::time::{DAY_SECS, rfc3339, utc_text};
@@ -20,6 +21,7 @@ pub const VIEW: View = View {
     title: "Action",
     help: "One action: what was signed, by whom, and what its agents answered",
     in_navigation: false,
+    need: Need::ReadFleet,
     get,
 };
 
@@ -52,9 +54,8 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&load(app, asked)?))
 }
 
-/// The action and a page of its commands; NotFound where there is none, Forbidden for a viewer who is not local.
+/// The action and a page of its commands; NotFound where there is none.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
-    require_local(asked.viewer)?;
     let id = asked.id()?;
     let row = require_action(app, id)?;
     let asking = Asking::read(asked.query)?;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The actions, newest first: `/actions`.
 
-use super::{NEW, action_url, progress, require_local};
+use super::{NEW, action_url, progress};
 use crate::error::{Error, Result};
+use crate::model::account::Need;
 use crate::model::command::ActionStatus;
 use crate::model::filter::count;
 use crate::ops::App;
@@ -18,6 +19,7 @@ pub const VIEW: View = View {
     title: "Actions",
     help: "Signed actions, newest first, with their progress",
     in_navigation: true,
+    need: Need::ReadFleet,
     get,
 };
 
@@ -49,7 +51,6 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
 
 /// The actions of a page; Forbidden for a viewer who is not local, Invalid for a status that is none.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
-    require_local(asked.viewer)?;
     let status = asked.query.filled("status").map(status_of).transpose()?;
     let from_id = asked.query.filled("from_id").map(|value| count("from_id", value)).transpose()?;
     let query = ActionQuery { status, below_id: from_id, rows_max: ROWS_MAX + 1 };

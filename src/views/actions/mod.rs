@@ -17,15 +17,9 @@ pub use details::VIEW as ACTION;
 pub use list::VIEW;
 pub use results::{Results, export_url};
 
-use crate::error::Result;
 use crate::store::fleet::ActionCounters;
-use crate::views::{Viewer, text};
+use crate::views::text;
 use maud::{Markup, html};
-
-/// Forbidden for a viewer who is not local.
-fn require_local(viewer: &Viewer) -> Result<()> {
-    viewer.require_local("Actions are")
-}
 
 /// The address of an action's page.
 pub fn action_url(id: i64) -> String {

@@ -4,6 +4,7 @@
 use super::details::hide_form;
 use super::{BLACKLIST, PREVIEW, done, entry_text, guilty, only_local, preview_one, without_done};
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::model::crash::Guilty;
 use crate::ops::App;
 use crate::ops::blacklist::{self, FUNCTIONS_MAX, Group, Overview, entry_of};
@@ -33,13 +34,13 @@ pub fn render(data: &Overview, viewer: &Viewer, code: Option<&str>) -> Page {
         (heading("Blacklist", about, actions))
         (done(code))
         (progress(data))
-        @if !viewer.is_local { (only_local()) }
-        @if viewer.is_local { (add_forms(data)) }
+        @if !viewer.may(Need::ChangeRecords) { (only_local()) }
+        @if viewer.may(Need::ChangeRecords) { (add_forms(data)) }
         (own(data, viewer))
         (shipped(data, viewer))
         (fixed(data))
         (hidden(data, viewer))
-        @if viewer.is_local { (reset()) }
+        @if viewer.may(Need::ChangeRecords) { (reset()) }
     };
     let refresh_secs = data.recompute.map(|_| REFRESH_SECS);
     Page { refresh_secs, ..Page::ok("Blacklist", markup) }
@@ -125,7 +126,7 @@ fn own(data: &Overview, viewer: &Viewer) -> Markup {
                 @for entry in &data.own {
                     li {
                         (entry_text(entry))
-                        @if viewer.is_local {
+                        @if viewer.may(Need::ChangeRecords) {
                             @let label = format!("Remove {}", text::visible(entry));
                             " " a.button href=(preview_one("remove", entry)) aria-label=(label) { "Remove" }
                         }
@@ -143,7 +144,7 @@ fn shipped(data: &Overview, viewer: &Viewer) -> Markup {
             div.heading {
                 h2 { "Shipped with the program" }
                 p.about { @if data.is_default_on { "on" } @else { strong { "off as a whole" } } }
-                @if viewer.is_local {
+                @if viewer.may(Need::ChangeRecords) {
                     div.actions {
                         a.button href=(links::link(PREVIEW.path, [("defaults", value)])) { "Switch all " (word) }
                     }
@@ -168,7 +169,7 @@ fn group(group: &Group, is_list_on: bool, viewer: &Viewer) -> Markup {
                     li.off[!is_on] {
                         (entry_text(&entry.entry))
                         @if !is_on { " " span.tag { "off" } }
-                        @if viewer.is_local && is_list_on {
+                        @if viewer.may(Need::ChangeRecords) && is_list_on {
                             " " (toggle(&entry.entry, entry.is_on))
                         }
                     }
@@ -208,7 +209,7 @@ fn hidden(data: &Overview, viewer: &Viewer) -> Markup {
                         tr {
                             th scope="col" { "Guilty" }
                             th.number scope="col" { "Crashes" }
-                            @if viewer.is_local { th scope="col" { span.unseen { "Change" } } }
+                            @if viewer.may(Need::ChangeRecords) { th scope="col" { span.unseen { "Change" } } }
                         }
                     }
                     tbody {
@@ -216,7 +217,7 @@ fn hidden(data: &Overview, viewer: &Viewer) -> Markup {
                             tr {
                                 td { (guilty(&row.guilty)) }
                                 td.number { (text::grouped(row.crashes)) }
-                                @if viewer.is_local { td { (hide_form(&row.guilty, viewer, "blacklist")) } }
+                                @if viewer.may(Need::ChangeRecords) { td { (hide_form(&row.guilty, viewer, "blacklist")) } }
                             }
                         }
                     }

@@ -3,6 +3,7 @@
 
 use super::{BLACKLIST, backtraces_url, done, guilty_url, only_local, preview_one, tally, without_done};
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::model::build::BuildName;
 use crate::model::crash::{COMMENT_CHARS_MAX, Guilty};
 use crate::ops::App;
@@ -114,7 +115,7 @@ fn changes(details: &GuiltyDetails, viewer: &Viewer, refused: Option<&BadComment
     html! {
         section.panel {
             h2 { "Change" }
-            @if viewer.is_local {
+            @if viewer.may(Need::ChangeRecords) {
                 (comment_form(guilty, viewer, refused))
                 (hide_form(guilty, viewer, ""))
                 (never_guilty(guilty))

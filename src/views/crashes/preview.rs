@@ -4,6 +4,7 @@
 use super::{BLACKLIST, PREVIEW, entry, guilty_or_none, only_local};
 use crate::error::Result;
 use crate::guilty::Entry;
+use crate::model::account::Need;
 use crate::model::pairs::Pairs;
 use crate::ops::App;
 use crate::ops::blacklist::{self, BadEntry, Preview};
@@ -35,7 +36,7 @@ pub fn render(preview: &Preview, viewer: &Viewer) -> Page {
                 (summary(preview))
                 (entries("would be never guilty", &preview.added))
                 (entries("could be guilty again", &preview.removed))
-                @if viewer.is_local { (apply_form(preview, viewer)) } @else { (only_local()) }
+                @if viewer.may(Need::ChangeRecords) { (apply_form(preview, viewer)) } @else { (only_local()) }
             }
             (moves(preview))
         } @else {

@@ -2,10 +2,11 @@
 //! One agent: what it says of its host, its heartbeats, its commands, and the records of the same machine:
 //! `/fleet/agents/ID`.
 
+use super::agent_url;
 use super::agents::key;
 use super::history::{Change, changes};
-use super::{agent_url, require_local};
 use crate::error::{Error, Result};
+use crate::model::account::Need;
 use crate::model::filter::{MACHINE_ID_CHARS_MAX, RecordFilter, count};
 use crate::model::record::Record;
 use crate::ops::App;
@@ -24,6 +25,7 @@ pub const VIEW: View = View {
     title: "Agent",
     help: "One agent: its host, heartbeats, changes, commands, and the records of its machine",
     in_navigation: false,
+    need: Need::ReadFleet,
     get,
 };
 
@@ -66,9 +68,8 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&load(app, asked)?))
 }
 
-/// The agent; NotFound where there is none, Forbidden for a viewer who is not local.
+/// The agent; NotFound where there is none.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
-    require_local(asked.viewer)?;
     let id = asked.id()?;
     let now = app.clock.now();
     let agent = app.store.agent(id, app.config.fleet.liveness().at(now))?;

@@ -12,13 +12,7 @@ pub use agent::VIEW as AGENT;
 pub use agents::VIEW as AGENTS;
 pub use overview::VIEW;
 
-use crate::error::Result;
-use crate::views::{Viewer, links};
-
-/// Forbidden for a viewer who is not local.
-fn require_local(viewer: &Viewer) -> Result<()> {
-    viewer.require_local("The fleet is")
-}
+use crate::views::links;
 
 /// The address of an agent's page.
 pub fn agent_url(id: i64) -> String {

@@ -4,8 +4,9 @@
 mod charts;
 mod lists;
 
-use super::{agents_link, require_local};
+use super::agents_link;
 use crate::error::{Error, Result};
+use crate::model::account::Need;
 use crate::model::filter::bounded;
 use crate::model::time::DAY_SECS;
 use crate::ops::App;
@@ -22,6 +23,7 @@ pub const VIEW: View = View {
     title: "Fleet",
     help: "Agents and endpoints now and over time; who is offline, double, refused",
     in_navigation: true,
+    need: Need::ReadFleet,
     get,
 };
 
@@ -89,9 +91,8 @@ fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&load(app, asked)?))
 }
 
-/// Everything on the page; Forbidden for a viewer who is not local.
+/// Everything on the page.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
-    require_local(asked.viewer)?;
     let days = asked.query.filled("days").map(|value| bounded("days", value, 1, DAYS_MAX)).transpose()?;
     let (now, days) = (app.clock.now(), days.unwrap_or(1));
     let overview = app.store.fleet_overview(&OverviewQuery {

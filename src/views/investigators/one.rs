@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One investigator with the forms that change it: `/investigators/ID`.
 
-use super::{investigator_url, permission_boxes, require_local, status};
+use super::{investigator_url, permission_boxes, status};
 use crate::error::Result;
+use crate::model::account::Need;
 use crate::ops::App;
 use crate::ops::fleet::investigators::gone;
 use crate::store::fleet::InvestigatorRow;
@@ -16,8 +17,8 @@ pub const VIEW: View = View {
     title: "Investigator",
     help: "One investigator: key, permissions, API key",
     in_navigation: false,
+    need: Need::ReadFleet,
     get: |app, asked| {
-        require_local(asked.viewer)?;
         let data = load(app, asked.id()?)?;
         Ok(render(&data, asked.viewer, &done(asked)))
     },

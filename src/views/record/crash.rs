@@ -35,7 +35,7 @@ pub struct Crash {
     /// What the analysis and the list say.
     pub facts: CrashFacts,
     /// True for a viewer who may change the list.
-    pub is_local: bool,
+    pub may_change: bool,
     /// The frames of the crashing thread that are ticked, by index; none where the form was not sent.
     pub ticked: Option<BTreeSet<usize>>,
 }
@@ -273,7 +273,7 @@ fn thread(
     }
     let all = frames.iter().map(|frame| Row::new(frame.number, frame.function, frame.module, frame.source));
     let (rows, left_out) = within(all, FRAMES_MAX, budget);
-    let boxes = crash.is_local.then_some(functions);
+    let boxes = crash.may_change.then_some(functions);
     let marks = Marks { now: guilty, then: trial.and_then(|trial| trial.guilty), is_trial: trial.is_some() };
     let table = html! {
         (table(&rows, boxes, marks))
@@ -282,7 +282,7 @@ fn thread(
     let tid = trace.threads.first().and_then(|thread| thread.tid);
     html! {
         h3 { "Crashing thread" @if let Some(tid) = tid { " " (text::start(tid, 20)) } }
-        @if crash.is_local {
+        @if crash.may_change {
             form method="get" action={ "/records/" (id) "#crash" } {
                 input type="hidden" name=(TRIED) value="1";
                 (table)

@@ -3,6 +3,7 @@
 
 use super::*;
 use muster::guilty::Entry;
+use muster::model::account::Rights;
 use muster::model::build::BuildName;
 use muster::model::crash::{CrashKind, Guilty};
 use muster::ops::blacklist::{BadEntry, Overview, Preview, Progress};
@@ -24,12 +25,12 @@ const HOSTILE: [&str; 6] = [
 ];
 
 fn document(page: &Page) -> Vec<Element> {
-    let frame = layout::Frame { path: "/crashes", n_records: Some(1), tabs: &[] };
+    let frame = layout::Frame { path: "/crashes", n_records: Some(1), tabs: &[], viewer: None };
     read_document(&layout::render(&frame, page).into_string())
 }
 
 fn viewer(token: &str) -> Viewer {
-    Viewer { is_local: true, csrf_token: token.into(), origin: token.into() }
+    Viewer { rights: Rights::all(), has_accounts: false, csrf_token: token.into(), origin: token.into() }
 }
 
 fn guilty(text: &str) -> Guilty {

@@ -5,6 +5,7 @@ mod charts;
 pub mod html;
 
 use html::{Element, read, read_document};
+use muster::model::account::Rights;
 use muster::model::filter::ParameterError;
 use muster::model::pairs::Pairs;
 use muster::model::quarantine::{NewQuarantined, Quarantined};
@@ -73,7 +74,7 @@ fn list(text: &str, n_rows: i64) -> records::Data {
 }
 
 fn document(page: &Page) -> Vec<Element> {
-    let frame = layout::Frame { path: "/records", n_records: Some(1_234_567), tabs: &[] };
+    let frame = layout::Frame { path: "/records", n_records: Some(1_234_567), tabs: &[], viewer: None };
     read_document(&layout::render(&frame, page).into_string())
 }
 
@@ -123,7 +124,12 @@ fn hostile_text_never_breaks_a_page() {
             is_payload_as_sent: true,
             error: Some(ParameterError { parameter: "severity".into(), message: text.into() }),
         };
-        let viewer = Viewer { is_local: true, csrf_token: text.into(), origin: text.into() };
+        let viewer = Viewer {
+            rights: Rights::all(),
+            has_accounts: false,
+            csrf_token: text.into(),
+            origin: text.into(),
+        };
         document(&quarantine::render_entry(&post(text), &viewer, &correction, NOW));
         let failure = error_page::Failure { status: 500, message: text, request_id: text };
         read_document(&views::error_document(text, &failure));
@@ -313,7 +319,12 @@ fn a_record_links_to_those_that_share_a_value() {
 
 #[test]
 fn the_forms_that_change_something_carry_the_token() {
-    let viewer = Viewer { is_local: true, csrf_token: "token".into(), origin: String::new() };
+    let viewer = Viewer {
+        rights: Rights::all(),
+        has_accounts: false,
+        csrf_token: "token".into(),
+        origin: String::new(),
+    };
     let page = quarantine::render_entry(&post("x"), &viewer, &quarantine::Correction::default(), NOW);
     let elements = document(&page);
     let forms: Vec<_> = elements.iter().filter(|e| e.attribute("method") == Some("post")).collect();

@@ -29,7 +29,7 @@ struct Echo {
 }
 
 impl Handler for Echo {
-    fn admit(&self, head: &Head) -> Result<BodyPolicy, Response> {
+    fn admit(&self, head: &mut Head) -> Result<BodyPolicy, Response> {
         match head.path() {
             "/refused" => Err(Response::text("no").with_status_code(403)),
             "/admit-panic" => panic!("in admit"),
