@@ -16,6 +16,7 @@ use super::stop::Stop;
 use super::tls::Tls;
 use super::workers::Workers;
 use crate::error::{Error, Result};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -30,6 +31,7 @@ const SHUT_WAIT: Duration = Duration::from_millis(500);
 pub struct Server {
     shared: Arc<Shared>,
     stop: Stop,
+    addresses: Vec<SocketAddr>,
     urls: Vec<String>,
     stopper: JoinHandle<()>,
 }
@@ -92,7 +94,7 @@ impl Server {
             workers: Workers::default(),
             tls,
         });
-        let urls = listeners.urls();
+        let (addresses, urls) = (listeners.local_addresses(), listeners.urls());
         let listening: Vec<Arc<Listening>> = listeners.all.into_iter().map(Arc::new).collect();
         let mut loops = Vec::new();
         for (i, listening) in listening.iter().enumerate() {
@@ -103,7 +105,12 @@ impl Server {
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
             spawn("http-stop".to_owned(), move || wait_for_stop(&shared, &stop, listening, loops))?
         };
-        Ok(Server { shared, stop, urls, stopper })
+        Ok(Server { shared, stop, addresses, urls, stopper })
+    }
+
+    /// The addresses that are listened on, with their real ports.
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// Where it is reached: `http://ADDR:PORT` or `https://ADDR:PORT`, with the real ports.
