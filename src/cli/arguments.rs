@@ -14,6 +14,7 @@ use crate::cli::purge::PurgeCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
+use crate::cli::tls::TlsCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
 use argh::{ArgsInfo, FromArgs};
@@ -68,6 +69,8 @@ pub enum Command {
     Spool(SpoolCommand),
     /// Copies the database.
     Backup(BackupCommand),
+    /// Makes and shows certificates.
+    Tls(TlsCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

@@ -22,6 +22,7 @@ mod send;
 mod serve;
 mod signals;
 mod spool;
+mod tls;
 mod view;
 mod watchdog;
 
@@ -67,6 +68,7 @@ fn run(command: Command) -> Result<()> {
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),
+        Command::Tls(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

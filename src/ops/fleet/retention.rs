@@ -7,8 +7,8 @@ use crate::model::time::DAY_SECS;
 use crate::ops::App;
 use crate::ops::purge::{Mode, Progress};
 use crate::spool::{Name, Place};
-use crate::store::fleet::FleetDeletion;
 use crate::store::fleet::FleetCounts;
+use crate::store::fleet::FleetDeletion;
 use std::time::{Duration, Instant};
 
 /// Actions or agents that are looked at together.

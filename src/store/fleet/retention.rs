@@ -70,9 +70,7 @@ impl FleetDeletion {
             let value = step(write, &mut counts)?;
             let entry_id = match counts == before {
                 true => entry_id,
-                false => {
-                    Some(keep_entry(write.connection, write.now, &audit, entry_id, counts.json())?)
-                }
+                false => Some(keep_entry(write.connection, write.now, &audit, entry_id, counts.json())?),
             };
             Ok((value, counts, entry_id))
         };
@@ -157,8 +155,7 @@ impl Store {
             let some = some.to_vec();
             deletion.step(self, false, move |write, counts| {
                 for (endpoint_id, agent_id) in &some {
-                    let is_deleted =
-                        delete_agent(write.connection, *endpoint_id, *agent_id, before)?;
+                    let is_deleted = delete_agent(write.connection, *endpoint_id, *agent_id, before)?;
                     counts.agents += usize::from(is_deleted);
                 }
                 Ok(())
@@ -184,7 +181,8 @@ impl Store {
         deletion.step(self, true, move |write, counts| {
             let sql = format!("DELETE FROM endpoints AS e WHERE id = ?1 AND {IS_EMPTY}");
             let mut delete = write.connection.prepare_cached(&sql)?;
-            let deleted = ids.iter().try_fold(0, |n, id| Ok::<_, rusqlite::Error>(n + delete.execute([id])?))?;
+            let deleted =
+                ids.iter().try_fold(0, |n, id| Ok::<_, rusqlite::Error>(n + delete.execute([id])?))?;
             counts.endpoints += deleted;
             Ok(deleted)
         })
