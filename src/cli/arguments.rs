@@ -9,6 +9,7 @@ use crate::cli::backup::BackupCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::restore::RestoreCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
@@ -66,6 +67,8 @@ pub enum Command {
     Spool(SpoolCommand),
     /// Copies the database.
     Backup(BackupCommand),
+    /// Puts a backup in the place of the database.
+    Restore(RestoreCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

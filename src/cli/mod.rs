@@ -16,6 +16,7 @@ mod demo;
 mod input;
 mod investigator;
 mod progress;
+mod restore;
 mod send;
 mod serve;
 mod signals;
@@ -65,6 +66,7 @@ fn run(command: Command) -> Result<()> {
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

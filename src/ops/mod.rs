@@ -15,6 +15,7 @@ pub mod machine_checks;
 pub mod population;
 pub mod quarantine;
 pub mod recompute;
+pub mod restore;
 pub mod sessions;
 pub mod stats;
 pub mod thermal;

@@ -38,6 +38,7 @@ mod record_filter;
 mod record_insert;
 mod record_list;
 mod record_row;
+pub mod restore;
 mod time_index;
 mod watch;
 mod writer;
