@@ -11,6 +11,7 @@ use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::purge::PurgeCommand;
+use crate::cli::restore::RestoreCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
@@ -71,6 +72,8 @@ pub enum Command {
     Backup(BackupCommand),
     /// Makes and shows certificates.
     Tls(TlsCommand),
+    /// Puts a backup in the place of the database.
+    Restore(RestoreCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

@@ -18,6 +18,7 @@ mod input;
 mod investigator;
 mod progress;
 mod purge;
+mod restore;
 mod send;
 mod serve;
 mod signals;
@@ -69,6 +70,7 @@ fn run(command: Command) -> Result<()> {
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Tls(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

@@ -17,6 +17,7 @@ pub mod population;
 pub mod purge;
 pub mod quarantine;
 pub mod recompute;
+pub mod restore;
 pub mod sessions;
 pub mod stats;
 pub mod thermal;

@@ -40,6 +40,7 @@ mod record_insert;
 mod record_list;
 mod record_row;
 mod retention;
+pub mod restore;
 mod time_index;
 mod watch;
 mod writer;
