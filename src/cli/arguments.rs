@@ -5,15 +5,17 @@
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::manual::ManualCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
-use argh::{ArgsInfo, FromArgs};
+use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 use std::ffi::OsString;
 
 /// What the command line comes to.
@@ -71,6 +73,15 @@ pub enum Command {
     Acl(AclCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
+    /// Writes the manual as man pages.
+    Manual(ManualCommand),
+    /// Prints what a shell needs to complete commands.
+    Completions(CompletionsCommand),
+}
+
+/// The program and its commands as the help texts describe them.
+pub fn info() -> CommandInfoWithArgs {
+    TopLevel::get_args_info()
 }
 
 /// Reads the command line.

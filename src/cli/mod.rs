@@ -9,16 +9,20 @@ mod action;
 mod actor;
 mod agent;
 mod arguments;
+mod completions;
 mod config;
 mod data_dir;
 mod demo;
 mod input;
 mod investigator;
+mod manual;
 mod progress;
+mod roff;
 mod send;
 mod serve;
 mod signals;
 mod spool;
+mod tree;
 mod view;
 mod watchdog;
 
@@ -67,6 +71,8 @@ fn run(command: Command) -> Result<()> {
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
+        Command::Manual(command) => command.run(),
+        Command::Completions(command) => command.run(),
     }
 }
 
