@@ -21,6 +21,7 @@ mod fleet_forms;
 mod health;
 mod hosts;
 mod investigator_forms;
+mod limits;
 mod mig;
 mod pages;
 mod proxies;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
+pub mod attempts;
 pub mod blacklist;
 pub mod builds;
 pub mod collect;
@@ -8,6 +9,7 @@ pub mod crashes;
 pub mod custom;
 pub mod fleet;
 pub mod jobs;
+pub mod limiter;
 pub mod machine_checks;
 pub mod population;
 pub mod quarantine;
@@ -36,8 +38,8 @@ pub struct App {
     pub recompute: recompute::Wake,
     /// The files of the views directory.
     pub custom_views: custom::CustomViews,
-    /// Failed authentications of the API.
-    pub failures: fleet::authenticate::Failures,
+    /// Failed logins and authentications of the API.
+    pub attempts: attempts::Attempts,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -51,13 +53,14 @@ impl App {
     pub fn new(config: Config, clock: Clock, store: Store) -> App {
         let custom_views = custom::CustomViews::new(config.data_dir.join(&config.views_dir));
         let spool = Arc::new(Spool::new(config.data_dir.join(&config.fleet.spool_dir)));
+        let attempts = attempts::Attempts::new(&config.limits);
         App {
             config,
             clock,
             store,
             recompute: recompute::Wake::default(),
             custom_views,
-            failures: fleet::authenticate::Failures::default(),
+            attempts,
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
             warned_pairs: fleet::statistics::WarnedPairs::default(),
