@@ -10,20 +10,24 @@ mod actor;
 mod agent;
 mod arguments;
 mod backup;
+mod completions;
 mod config;
 mod data_dir;
 mod delete;
 mod demo;
 mod input;
 mod investigator;
+mod manual;
 mod progress;
 mod purge;
 mod restore;
+mod roff;
 mod send;
 mod serve;
 mod signals;
 mod spool;
 mod tls;
+mod tree;
 mod view;
 mod watchdog;
 
@@ -77,6 +81,8 @@ fn run(command: Command) -> Result<()> {
         Command::Investigator(command) => command.run(),
         Command::Purge(command) => command.run(),
         Command::Delete(command) => command.run(),
+        Command::Manual(command) => command.run(),
+        Command::Completions(command) => command.run(),
     }
 }
 
