@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
+pub mod accounts;
+pub mod api_tokens;
 pub mod blacklist;
 pub mod builds;
 pub mod collect;
@@ -9,6 +11,7 @@ pub mod custom;
 pub mod fleet;
 pub mod jobs;
 pub mod machine_checks;
+pub mod passwords;
 pub mod population;
 pub mod quarantine;
 pub mod recompute;
@@ -38,6 +41,8 @@ pub struct App {
     pub custom_views: custom::CustomViews,
     /// Failed authentications of the API.
     pub failures: fleet::authenticate::Failures,
+    /// Where passwords are hashed, few at a time.
+    pub hashing: passwords::Hashing,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -58,6 +63,7 @@ impl App {
             recompute: recompute::Wake::default(),
             custom_views,
             failures: fleet::authenticate::Failures::default(),
+            hashing: passwords::Hashing::default(),
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
             warned_pairs: fleet::statistics::WarnedPairs::default(),
