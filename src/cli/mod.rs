@@ -4,6 +4,7 @@
 //!
 //! To add a subcommand: its file, its variant of `arguments::Command` and its line in `run`.
 
+mod account;
 mod acl;
 mod action;
 mod actor;
@@ -15,6 +16,7 @@ mod demo;
 mod input;
 mod investigator;
 mod progress;
+mod secret_input;
 mod send;
 mod serve;
 mod signals;
@@ -67,6 +69,7 @@ fn run(command: Command) -> Result<()> {
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
+        Command::Account(command) => command.run(),
     }
 }
 
