@@ -2,6 +2,7 @@
 //! From the words of the command line to a subcommand. argh does the work; what it lacks is here: `--key=value`,
 //! `--version`, and the usage text beside a refusal.
 
+use crate::cli::account::AccountCommand;
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
@@ -11,9 +12,9 @@ use crate::cli::config::ConfigCommand;
 use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::manual::ManualCommand;
 use crate::cli::purge::PurgeCommand;
 use crate::cli::restore::RestoreCommand;
-use crate::cli::manual::ManualCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
@@ -82,6 +83,8 @@ pub enum Command {
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
+    /// Adds, lists and changes accounts.
+    Account(AccountCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
     /// Removes what has been kept long enough.

@@ -39,15 +39,18 @@ mod record_filter;
 mod record_insert;
 mod record_list;
 mod record_row;
-mod retention;
 pub mod restore;
+mod retention;
 mod time_index;
 mod watch;
 mod writer;
 
 pub mod bulk;
 
+pub use accounts::change::{AccountChange, Changed, LastAdmin, NewAccount};
+pub use accounts::list::{AccountRow, SessionRow, StoredPassword, TokenRow};
 pub use accounts::secret_digest;
+pub use accounts::sessions::{NewSession, NewToken};
 pub use blacklist::{BlacklistChange, BlacklistState};
 pub use checkpoint::WAL_BYTES_THRESHOLD;
 pub use choices::RecordChoices;
