@@ -131,7 +131,17 @@ impl Running {
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, mut purging, couriering, scheduling, server, stop, watchdog } = self;
+        let Running {
+            app,
+            jobs,
+            mut recomputing,
+            mut purging,
+            couriering,
+            scheduling,
+            server,
+            stop,
+            watchdog,
+        } = self;
         systemd::stopping("finishing what runs");
         stop.set();
         app.dispatch.polls.close();

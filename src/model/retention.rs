@@ -107,8 +107,8 @@ impl Retention<'_> {
     pub fn verdict(&self, severity: Severity, classification: &str, machine_id: &str) -> Verdict {
         let mut verdict = Verdict { rule: None, days: self.days };
         for (index, rule) in self.rules.iter().enumerate() {
-            let is_longer = verdict.rule.is_none()
-                || verdict.days != 0 && (rule.days == 0 || rule.days > verdict.days);
+            let is_longer =
+                verdict.rule.is_none() || verdict.days != 0 && (rule.days == 0 || rule.days > verdict.days);
             if is_longer && rule.matches(severity, classification, machine_id) {
                 verdict = Verdict { rule: Some(index), days: rule.days };
             }

@@ -88,12 +88,7 @@ fn reasons(retention: &Retention<'_>) -> Vec<String> {
     std::iter::once(format!("no rule, days={}", retention.days)).chain(rules).collect()
 }
 
-fn purge_records(
-    app: &App,
-    actor: &Actor,
-    mode: Mode,
-    progress: Progress<'_>,
-) -> Result<Vec<(String, u64)>> {
+fn purge_records(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -> Result<Vec<(String, u64)>> {
     let retention = retention(app);
     let reasons = reasons(&retention);
     let now = app.clock.now();

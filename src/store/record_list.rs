@@ -137,7 +137,8 @@ impl Store {
                 search_most: LEASE,
             };
             let until = Instant::now() + query.search_most;
-            let page = self.read(super::READ_MOST, |connection| search(connection, &query, until, id_rows))?;
+            let page =
+                self.read(super::READ_MOST, |connection| search(connection, &query, until, id_rows))?;
             ids.extend(page.rows);
             below_id = page.next_below_id.filter(|below| *below > first);
         }

@@ -60,7 +60,9 @@ pub(super) fn enforce(app: &App, actor: &Actor, progress: Progress<'_>) -> Resul
         note_over(app, 0)?;
         return Ok((0, 0));
     }
-    log::info!("The database has {used} bytes, more than retention.database_bytes_max; the oldest records go");
+    log::info!(
+        "The database has {used} bytes, more than retention.database_bytes_max; the oldest records go"
+    );
     let audit = Audit::new(actor, "record.purge", "records beyond retention.database_bytes_max");
     let mut deletion = Deletion::new(audit, vec!["size".to_owned()]);
     let goal = max / 100 * GOAL_PERCENT;
