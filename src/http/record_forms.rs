@@ -34,9 +34,10 @@ fn chosen(body: &[u8]) -> Result<Vec<i64>> {
     let mut ids = ids
         .collect::<Option<Vec<i64>>>()
         .ok_or_else(|| Error::invalid("id must be the number of a record"))?;
+    let n_ids = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    match ids.len() {
+    match n_ids {
         0 => Err(Error::invalid("No record was chosen; go back and tick the boxes of some")),
         n if n > CHOSEN_MAX => {
             Err(Error::invalid(format!("At most {CHOSEN_MAX} records at once; use `muster delete`")))
