@@ -10,6 +10,7 @@ mod actor;
 mod agent;
 mod arguments;
 mod backup;
+mod check;
 mod config;
 mod data_dir;
 mod demo;
@@ -67,6 +68,7 @@ fn run(command: Command) -> Result<()> {
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Restore(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

@@ -38,6 +38,8 @@ mod record_filter;
 mod record_insert;
 mod record_list;
 mod record_row;
+mod recount;
+mod repair;
 pub mod restore;
 mod time_index;
 mod watch;
@@ -62,6 +64,8 @@ pub use recompute::{GuiltyMove, RecomputeProgress};
 pub use record_insert::Stored;
 pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
+pub use recount::{Finding, Remedy, recount};
+pub use repair::repair;
 pub use watch::Watch;
 
 use crate::clock::Clock;
