@@ -14,6 +14,9 @@ use std::time::Duration;
 /// What a running server is about to move is in its place after this.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(1);
 
+/// Files of the spool that are named one by one; `muster spool check` names more.
+const NAMED_MAX: usize = 10;
+
 /// What mends a finding, for people.
 pub fn remedy_text(remedy: Remedy) -> &'static str {
     match remedy {
@@ -28,8 +31,12 @@ pub fn database(data_dir: &Path, now: i64, watch: &mut Watch<'_>) -> Result<Vec<
     recount(data_dir, now, watch)
 }
 
-/// Compares the spool, twice where there is a difference: what was only on its way is gone the second time.
+/// Compares the spool, twice where there is a difference: what was only on its way is gone the second time. Where there is
+/// none yet, after a restore for one, nothing is wrong: the next start writes it.
 pub fn spool(app: &App) -> Result<Vec<Finding>> {
+    if !app.config.data_dir.join(&app.config.fleet.spool_dir).exists() {
+        return Ok(Vec::new());
+    }
     let first = reconcile(app, Mode::Report)?;
     if first.n_all == 0 {
         return Ok(Vec::new());
@@ -40,8 +47,8 @@ pub fn spool(app: &App) -> Result<Vec<Finding>> {
 
 fn spool_findings(differences: &Differences) -> Vec<Finding> {
     let finding = |text: String| Finding { text: format!("spool: {text}"), remedy: Remedy::Spool };
-    let mut findings: Vec<Finding> = differences.named.iter().cloned().map(finding).collect();
-    let unnamed = differences.n_all - differences.named.len();
+    let mut findings: Vec<Finding> = differences.named.iter().take(NAMED_MAX).cloned().map(finding).collect();
+    let unnamed = differences.n_all - findings.len();
     if unnamed > 0 {
         findings.push(finding(format!("and {unnamed} more")));
     }
