@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod backup;
 pub mod blacklist;
 pub mod builds;
+pub mod check;
 pub mod collect;
 pub mod crashes;
 pub mod custom;
