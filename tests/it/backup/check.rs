@@ -14,10 +14,12 @@ fn plant(data: &Path, sql: &str) {
 
 #[test]
 fn every_planted_difference_is_found_and_mended() {
-    let (_directory, data) = demo(4_000);
-    assert_eq!(Server::start_on(&data).stop(), Some(0));
+    let (_directory, data) = demo(2_000);
     assert!(done(&["check", "--data", word(&data)]).contains("as it should be"));
-    for (sql, says) in [
+    // Writes the spool too.
+    done(&["check", "--repair", "--data", word(&data)]);
+    assert!(done(&["check", "--data", word(&data)]).contains("as it should be"));
+    let planted = [
         ("UPDATE classifications SET records = records + 1 WHERE id = 1", "by classification: 1"),
         ("UPDATE builds SET records = 0", "by build"),
         ("UPDATE profiles SET records = records - 1 WHERE id = 2", "by profile: 1"),
@@ -29,13 +31,19 @@ fn every_planted_difference_is_found_and_mended() {
         ),
         ("UPDATE crash_totals SET crashes = crashes + 1", "crashes by guilty"),
         ("INSERT INTO crash_builds VALUES (1, 9999, 5)", "crashes by build: 1 are kept"),
-        ("UPDATE backtraces SET newest_record_id = 0 WHERE id = 1", "crashes by backtrace: 1"),
+        (
+            "UPDATE backtraces SET newest_record_id = 0 WHERE id = (SELECT max(id) FROM backtraces)",
+            "crashes by backtrace: 1",
+        ),
         (
             "DELETE FROM crashes WHERE record_id = (SELECT max(record_id) FROM crashes)",
             "crashes: 0 are kept that are not so, 1",
         ),
-        ("UPDATE backtraces SET guilty_id = NULL WHERE id = 1", "guilties"),
-        ("UPDATE functions SET backtraces = backtraces + 1 WHERE id = 1", "backtraces by function: 1"),
+        ("UPDATE backtraces SET guilty_id = NULL WHERE guilty_id IS NOT NULL", "guilties"),
+        (
+            "UPDATE functions SET backtraces = backtraces + 1 WHERE id = (SELECT min(id) FROM functions)",
+            "backtraces by function: 1",
+        ),
         (
             "DELETE FROM machine_check_weeks WHERE week = (SELECT max(week) FROM machine_check_weeks)",
             "weeks of machine checks",
@@ -51,26 +59,28 @@ fn every_planted_difference_is_found_and_mended() {
         ("INSERT INTO agent_states VALUES (999, 999, 1, 1, 1, 1, 1, 1, 0)", "1 states that are not"),
         ("UPDATE records SET received_at = received_at - 500000 WHERE id = 2000", "1 records that are older"),
         ("DROP INDEX records__severity; DROP INDEX agents__endpoint_id_pid", "index is missing"),
-    ] {
-        plant(&data, sql);
+    ];
+    // Each alone would be two runs more; one that is not found is missing in what is said of all.
+    for few in [&planted[..10], &planted[10..15], &planted[15..20], &planted[20..]] {
+        few.iter().for_each(|(sql, _)| plant(&data, sql));
         let (code, said) = run(&["check", "--data", word(&data)]);
-        assert!(code == 1 && said.contains(says) && said.contains("--repair"), "{sql}: {code}: {said}");
-        let said = done(&["check", "--repair", "--data", word(&data)]);
-        assert!(
-            said.contains(says) && said.contains("(mended)") && said.contains("as it should be"),
-            "{sql}: {said}"
-        );
+        assert!(code == 1 && said.contains("--repair"), "{code}: {said}");
+        let mended = done(&["check", "--repair", "--data", word(&data)]);
+        assert!(mended.contains("as it should be"), "{mended}");
+        for (sql, says) in few {
+            assert!(said.contains(says) && mended.contains(says), "{sql}: {said}{mended}");
+        }
         let said = done(&["check", "--data", word(&data)]);
         assert_eq!(said.lines().count(), 1, "{said}");
     }
     let audited: i64 = query(&database(&data), "SELECT count(*) FROM audit WHERE action = 'check.repair'");
-    assert!(audited >= 21, "{audited}");
+    assert!(audited >= 4, "{audited}");
 }
 
 #[test]
 fn a_spool_that_differs_is_found_and_mended() {
     let (_directory, data) = demo(2_000);
-    assert_eq!(Server::start_on(&data).stop(), Some(0));
+    done(&["check", "--repair", "--data", word(&data)]);
     let done_dir = data.join("spool/action/done");
     let file = std::fs::read_dir(&done_dir).unwrap().next().unwrap().unwrap().path();
     std::fs::remove_file(&file).unwrap();
@@ -79,7 +89,7 @@ fn a_spool_that_differs_is_found_and_mended() {
     assert!(done(&["check", "--repair", "--data", word(&data)]).contains("(mended)"));
     assert!(file.exists());
     done(&["check", "--data", word(&data)]);
-    assert_eq!(query::<i64>(&database(&data), "SELECT count(*) FROM audit WHERE subject = 'spool'"), 1);
+    assert_eq!(query::<i64>(&database(&data), "SELECT count(*) FROM audit WHERE subject = 'spool'"), 2);
 }
 
 #[test]
