@@ -7,6 +7,8 @@ use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::export::ExportCommand;
+use crate::cli::import::ImportCommand;
 use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
@@ -58,6 +60,10 @@ pub enum Command {
     Send(Box<SendCommand>),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
+    /// Writes records to a file or hands them over as they come.
+    Export(Box<ExportCommand>),
+    /// Stores the records of files.
+    Import(ImportCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.

@@ -12,6 +12,8 @@ mod arguments;
 mod config;
 mod data_dir;
 mod demo;
+mod export;
+mod import;
 mod input;
 mod investigator;
 mod progress;
@@ -61,6 +63,8 @@ fn run(command: Command) -> Result<()> {
         Command::Config(command) => command.run(),
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Agent(command) => command.run(),

@@ -9,6 +9,18 @@ use signal_hook::low_level::signal_name;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// A flag that the first SIGTERM or SIGINT sets; the second ends the program at once. Internal where the system does not
+/// allow it.
+pub fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let is_stopping = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        register_conditional_shutdown(signal, 1, Arc::clone(&is_stopping))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&is_stopping)))
+            .map_err(|error| Error::internal("Cannot catch signals").because(error))?;
+    }
+    Ok(is_stopping)
+}
+
 /// The caught signals.
 pub struct Signals {
     caught: signal_hook::iterator::Signals,

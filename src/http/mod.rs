@@ -32,5 +32,6 @@ mod stream;
 mod web;
 pub mod wire;
 
+pub use call::parse_pairs;
 pub use fleet_api::{double_csv, offline_csv};
 pub use web::Web;
