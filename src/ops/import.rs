@@ -31,11 +31,11 @@ use std::time::Duration;
 /// Most rows of a batch, and how many the first has.
 const BATCH_ROWS_MAX: usize = 5_000;
 const BATCH_ROWS_FIRST: usize = 500;
-const BATCH_ROWS_MIN: usize = 50;
+const BATCH_ROWS_MIN: usize = 100;
 /// A batch ends after this many bytes of rows.
 const BATCH_BYTES_MAX: usize = 4 << 20;
-/// A transaction is to take no longer: a post waits for it.
-const TRANSACTION_GOAL: Duration = Duration::from_millis(40);
+/// A transaction is to take no longer before it is committed: a post waits for it.
+const TRANSACTION_GOAL: Duration = Duration::from_millis(30);
 /// Between two transactions. A writer that waits looks every 25 ms or so.
 const PAUSE: Duration = Duration::from_millis(30);
 /// What a row may have beside six bytes for each of a payload.

@@ -182,7 +182,7 @@ impl Import {
     }
 
     /// Stores a batch durably, in the order given; `rows` is how far the file is with it, without what this batch
-    /// stores. `is_done` ends the import. Returns how long posts had to wait. Busy where the disk is full: nothing of
+    /// stores. `is_done` ends the import. Returns how long the writing took, without the commit. Busy where the disk is full: nothing of
     /// the batch is stored then, and the import goes on later.
     pub fn store(
         &mut self,
@@ -207,10 +207,11 @@ impl Import {
         let began = Instant::now();
         match self.write(items, &prepared, rows, is_done, now) {
             Ok(progress) => {
+                let took = began.elapsed();
                 self.connection.execute_batch("COMMIT")?;
                 self.progress = progress;
                 self.is_begun = true;
-                Ok(began.elapsed())
+                Ok(took)
             }
             Err(error) => {
                 if !self.connection.is_autocommit() {

@@ -33,7 +33,7 @@ const DUMPS: [&str; 12] = [
     "SELECT * FROM population",
 ];
 
-fn dump(data_dir: &Path) -> Vec<Vec<String>> {
+pub fn dump(data_dir: &Path) -> Vec<Vec<String>> {
     let connection = database(data_dir);
     DUMPS.iter().map(|sql| rows(&connection, sql)).collect()
 }
