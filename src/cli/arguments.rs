@@ -12,6 +12,8 @@ use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::export::ExportCommand;
+use crate::cli::import::ImportCommand;
 use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::manual::ManualCommand;
 use crate::cli::purge::PurgeCommand;
@@ -68,6 +70,10 @@ pub enum Command {
     Send(SendCommand),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
+    /// Writes records to a file or hands them over as they come.
+    Export(ExportCommand),
+    /// Stores the records of files.
+    Import(ImportCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.

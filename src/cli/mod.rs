@@ -17,6 +17,8 @@ mod config;
 mod data_dir;
 mod delete;
 mod demo;
+mod export;
+mod import;
 mod input;
 mod investigator;
 mod manual;
@@ -73,6 +75,8 @@ fn run(command: Command) -> Result<()> {
         Command::Config(command) => command.run(),
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),

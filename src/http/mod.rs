@@ -35,6 +35,7 @@ mod tls;
 mod web;
 pub mod wire;
 
+pub use call::parse_pairs;
 pub use fleet_api::{double_csv, offline_csv};
 pub use tls::{TlsFiles, watch as watch_tls_files};
 pub use web::Web;

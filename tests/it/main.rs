@@ -13,6 +13,7 @@ mod demo;
 mod derived;
 mod disk;
 mod docs;
+mod exchange;
 mod fleet;
 mod hostile;
 mod kill;
