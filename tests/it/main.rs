@@ -22,5 +22,6 @@ mod records_api;
 mod store;
 mod support;
 mod tidy;
+mod tls;
 mod views;
 mod wire;
