@@ -20,10 +20,11 @@ use crate::ops::fleet::commands::Couriering;
 use crate::ops::fleet::dispatch::Scheduling;
 use crate::ops::fleet::enrolment;
 use crate::ops::jobs::Jobs;
+use crate::ops::purge::Purging;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -31,7 +32,7 @@ use std::time::Duration;
 /// What runs at the stop has so long to finish.
 const STOP_MOST: Duration = Duration::from_secs(10);
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "serve",
@@ -106,6 +107,7 @@ struct Running {
     app: Arc<App>,
     jobs: Jobs,
     recomputing: Recomputing,
+    purging: Purging,
     couriering: Couriering,
     scheduling: Scheduling,
     server: Server,
@@ -123,6 +125,7 @@ impl Running {
         let app = Arc::new(open_app(config)?);
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
+        let purging = Purging::start(Arc::clone(&app))?;
         let couriering = Couriering::start(Arc::clone(&app))?;
         let scheduling = Scheduling::start(Arc::clone(&app))?;
         let server = start_server(&app, listeners, limits, &stop, tls.as_ref())?;
@@ -131,7 +134,7 @@ impl Running {
         }
         systemd::ready(&format!("listening on {}", server.urls().join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, couriering, scheduling, server, tls, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, purging, couriering, scheduling, server, tls, stop, watchdog })
     }
 
     /// SIGHUP: what is read from files beside the configuration is read again.
@@ -146,8 +149,18 @@ impl Running {
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, couriering, scheduling, server, tls, stop, watchdog } =
-            self;
+        let Running {
+            app,
+            jobs,
+            mut recomputing,
+            mut purging,
+            couriering,
+            scheduling,
+            server,
+            tls,
+            stop,
+            watchdog,
+        } = self;
         systemd::stopping("finishing what runs");
         stop.set();
         app.dispatch.polls.close();
@@ -156,6 +169,7 @@ impl Running {
         drop(scheduling);
         drop(couriering);
         recomputing.stop();
+        purging.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();
         drop(watchdog);
