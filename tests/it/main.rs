@@ -25,5 +25,6 @@ mod retention;
 mod store;
 mod support;
 mod tidy;
+mod tls;
 mod views;
 mod wire;
