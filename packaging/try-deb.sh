@@ -6,6 +6,7 @@
 #
 # Runs as root, in mount, process and network namespaces of its own, so that nothing of it outlives it. The release of
 # Debian and the mirror are those of this machine's apt.
+# shellcheck disable=SC2016 # what stands in single quotes is for other programs
 set -euo pipefail
 
 if [ $# -ne 2 ] || [ "$(id -u)" -ne 0 ]; then
@@ -52,7 +53,7 @@ has() {
     [ "$found" = "$2 $3" ] || fail "$1 is $found, not $2 $3"
 }
 
-lacks() { [ ! -e "$root$1" ] && [ ! -L "$root$1" ] || fail "$1 is there"; }
+lacks() { if [ -e "$root$1" ] || [ -L "$root$1" ]; then fail "$1 is there"; fi; }
 
 wants=/etc/systemd/system/multi-user.target.wants
 
