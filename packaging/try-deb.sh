@@ -90,9 +90,9 @@ check_files() {
 post='curl -sS -o /tmp/answer -w %{http_code} http://127.0.0.1:8080/
     -H X-Telemetry-TID:6907c830-eed9-4ce9-81ae-76daf8d88f0f -H Record-Format-Version:1
     -H Classification:org.example/hello/world -H Severity:1 -H Machine-Id:a -H Creation-Timestamp:1780272000
-    -H Arch:x86_64 -H Host-Type:curl -H Build:1 -H Kernel-Version:6 -d It'
+    -H Arch:x86_64 -H Host-Type:curl -H Build:1 -H Kernel-Version:6.1.0 -d It'
 
-# Serves as the unit does, and asks: serve WORD DOES. The number of records afterwards is printed.
+# Serves as the unit does, and prints how many records there are; with the word post after one was posted.
 serve() {
     unshare --net --pid --fork --kill-child bash -euc '
         ip link set lo up
@@ -115,6 +115,13 @@ serve() {
     ' serve "$root" "$1" "$post"
 }
 
+# Serves and expects one record.
+serves() {
+    local said
+    said=$(serve "$1") || fail "serving failed: $said"
+    [ "$said" = 1 ] || fail "there is not one record: $said"
+}
+
 step "a clean root"
 # shellcheck disable=SC1091
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -135,7 +142,7 @@ step "without systemd: install, serve, purge leave nothing"
 before=$(list_files)
 quietly inside dpkg -i /packages/older.deb
 check_files
-[ "$(serve post)" = 1 ] || fail "the record is not there"
+serves post
 quietly inside dpkg --purge muster
 diff <(echo "$before") <(list_files) || fail "purge leaves something"
 ! inside getent passwd muster muster-agent || fail "purge leaves a user"
@@ -156,7 +163,7 @@ said=$(systemd-analyze verify --man=no --root="$root" $units 2>&1 | grep muster 
 if inside bash -c 'ldd /usr/bin/muster' | grep 'not found'; then fail "a library is missing"; fi
 
 step "serve, with the packaged configuration"
-[ "$(serve post)" = 1 ] || fail "the record is not there"
+serves post
 has /var/lib/muster/muster.db 600 muster:muster
 
 step "upgrade keeps data, changed configuration, and what was disabled"
@@ -165,7 +172,7 @@ quietly inside deb-systemd-helper disable muster.service
 quietly inside apt-get install -q -y /packages/newer.deb
 [ "$(inside dpkg-query -W -f '${Version}' muster)" = "$(dpkg-deb -f "$newer" Version)" ] || fail "not upgraded"
 tail -n 1 "$root/etc/muster/muster.toml" | grep -q '^# changed$' || fail "the configuration was overwritten"
-[ "$(serve look)" = 1 ] || fail "the record is gone after the upgrade"
+serves look
 lacks $wants/muster.service
 
 step "remove keeps data and configuration"
