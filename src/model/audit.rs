@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Entries of the audit log: who changed what, from where, and how it was before and after.
 
+use crate::error::Result;
+use crate::model::pairs::Pairs;
+use crate::model::parameters::Parameters;
+use crate::model::time::{DAY_SECS, utc_text};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+
+/// Most bytes of how something was, and of how it is.
+pub const VALUE_BYTES_MAX: usize = 16 << 10;
+/// Most characters of a text that is searched for.
+const FILTER_CHARS_MAX: usize = 200;
 
 /// Who changes something, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,5 +67,148 @@ impl Audit {
     pub fn after(mut self, after: Value) -> Audit {
         self.after = after;
         self
+    }
+}
+
+/// An entry as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditEntry {
+    /// Its id; later entries have greater ones.
+    pub id: i64,
+    /// When, as Unix seconds inside the program and `YYYY-MM-DD HH:MM:SS UTC` as JSON.
+    #[serde(rename = "time", serialize_with = "as_utc_text")]
+    pub changed_at: i64,
+    /// Who: [`Actor::name`].
+    pub actor: String,
+    /// From where: [`Actor::origin`].
+    pub origin: String,
+    /// What was done, like `record.delete`.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// How it was; none where there was nothing.
+    pub before: Option<Value>,
+    /// How it is; none where nothing is left.
+    pub after: Option<Value>,
+}
+
+fn as_utc_text<S: Serializer>(at: &i64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&utc_text(*at))
+}
+
+/// Which entries are wanted; nothing is all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// The actor's name holds this, without regard to case.
+    pub actor: Option<String>,
+    /// The action is this, `acl.set`, or of this noun, `acl`.
+    pub action: Option<String>,
+    /// The subject holds this, without regard to case.
+    pub subject: Option<String>,
+    /// Not before this moment, in Unix seconds.
+    pub from: Option<i64>,
+    /// Before this moment, in Unix seconds.
+    pub until: Option<i64>,
+}
+
+/// The parameters of [`AuditFilter::parse`].
+pub const AUDIT_PARAMETERS: [&str; 5] = ["actor", "action", "subject", "from", "to"];
+
+impl AuditFilter {
+    /// Reads the filter of a query: texts, and days `YYYY-MM-DD` of which `to` is the last. Empty values do not count.
+    /// `others` may stand beside it. Invalid where a parameter is not known or a value is none.
+    pub fn parse(query: &Pairs, others: &[&str]) -> Result<AuditFilter> {
+        let known: Vec<&str> = AUDIT_PARAMETERS.iter().chain(others).copied().collect();
+        let parameters = Parameters::new(query, &known)?;
+        let text = |name: &str| -> Result<Option<String>> {
+            Ok(parameters.text(name, FILTER_CHARS_MAX)?.map(str::to_owned))
+        };
+        Ok(AuditFilter {
+            actor: text("actor")?,
+            action: text("action")?,
+            subject: text("subject")?,
+            from: parameters.date("from")?,
+            until: parameters.date("to")?.map(|start| start + DAY_SECS),
+        })
+    }
+}
+
+/// A value as it is stored: JSON of at most [`VALUE_BYTES_MAX`] bytes; none for null. What is longer is cut in its texts
+/// and lists, and says so.
+pub fn bounded(value: &Value) -> Option<String> {
+    if value.is_null() {
+        return None;
+    }
+    let whole = value.to_string();
+    if whole.len() <= VALUE_BYTES_MAX {
+        return Some(whole);
+    }
+    for (chars_max, items_max) in [(500, 100), (100, 20), (30, 5)] {
+        let shorter = cut(value, chars_max, items_max).to_string();
+        if shorter.len() <= VALUE_BYTES_MAX {
+            return Some(shorter);
+        }
+    }
+    Some("\"too long to be kept\"".to_owned())
+}
+
+fn cut(value: &Value, chars_max: usize, items_max: usize) -> Value {
+    match value {
+        Value::String(text) if text.chars().count() > chars_max => {
+            Value::String(text.chars().take(chars_max).chain(['…']).collect())
+        }
+        Value::Array(items) => {
+            let kept = items.iter().take(items_max).map(|item| cut(item, chars_max, items_max));
+            let left_out = items.len().saturating_sub(items_max);
+            let note = (left_out > 0).then(|| Value::String(format!("… and {left_out} more")));
+            Value::Array(kept.chain(note).collect())
+        }
+        Value::Object(fields) => {
+            let kept = fields.iter().take(items_max);
+            let mut kept: serde_json::Map<String, Value> =
+                kept.map(|(name, value)| (name.clone(), cut(value, chars_max, items_max))).collect();
+            let left_out = fields.len().saturating_sub(items_max);
+            if left_out > 0 {
+                kept.insert("…".to_owned(), Value::String(format!("and {left_out} more")));
+            }
+            Value::Object(kept)
+        }
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_kept_is_json_and_has_a_bound() {
+        assert_eq!(bounded(&Value::Null), None);
+        assert_eq!(bounded(&json!({ "a": 1 })).as_deref(), Some(r#"{"a":1}"#));
+        let many: Vec<String> = (0..10_000).map(|number| format!("entry {number}")).collect();
+        let wide: serde_json::Map<String, Value> =
+            (0..300).map(|number| (format!("module-{number}"), json!({ "weights": many }))).collect();
+        for long in [json!({ "own": many }), json!("😀".repeat(50_000)), Value::Object(wide), json!([[many]])] {
+            let kept = bounded(&long).unwrap();
+            assert!(kept.len() <= VALUE_BYTES_MAX, "{}", kept.len());
+            assert!(serde_json::from_str::<Value>(&kept).is_ok());
+        }
+        let cut: Value = serde_json::from_str(&bounded(&json!({ "own": many })).unwrap()).unwrap();
+        assert_eq!(cut["own"][100], "… and 9900 more");
+    }
+
+    #[test]
+    fn a_filter_is_read_from_days_and_texts() {
+        let parse = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            AuditFilter::parse(&Pairs(pairs.collect()), &["from_id"]).map_err(|error| error.to_string())
+        };
+        assert_eq!(parse(&[("actor", ""), ("from", ""), ("from_id", "7")]), Ok(AuditFilter::default()));
+        let days = parse(&[("from", "1970-01-02"), ("to", "1970-01-02"), ("actor", "Kim")]).unwrap();
+        assert_eq!((days.from, days.until, days.actor.as_deref()), (Some(86_400), Some(172_800), Some("Kim")));
+        for bad in [("from", "yesterday"), ("to", "2026-02-30"), ("who", "x")]  {
+            assert!(parse(&[bad]).is_err(), "{bad:?}");
+        }
     }
 }

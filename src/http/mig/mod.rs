@@ -27,6 +27,7 @@ use crate::http::call::Call;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::http::wire::Head;
+use crate::model::audit::Actor;
 use crate::model::investigator::Permission;
 use crate::ops::fleet::authenticate::{Credentials, authenticate, require};
 use crate::ops::fleet::search::{read_id, whole_id};
@@ -80,6 +81,11 @@ fn admit(web: &Web, call: &Call, permission: Permission) -> Result<InvestigatorR
     let investigator = authenticate(web.app(), &shown)?;
     require(&investigator, permission)?;
     Ok(investigator)
+}
+
+/// Who asks, for the audit log.
+fn actor(call: &Call, investigator: &InvestigatorRow) -> Actor {
+    Actor { name: format!("investigator {}", investigator.name), origin: call.head.peer.ip().to_string() }
 }
 
 /// True for a program of MIG that reads, or submits an action, which is not taken twice anyway.
