@@ -5,6 +5,7 @@
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::audit::AuditCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
@@ -70,6 +71,8 @@ pub enum Command {
     Acl(AclCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
+    /// Prints the audit log.
+    Audit(AuditCommand),
 }
 
 /// Reads the command line.

@@ -212,16 +212,31 @@ impl InvestigatorCommand {
             }
             What::Enable(command) => {
                 let (app, row) = command.open()?;
-                change(&app, &row, Changing { is_active: Some(true), ..Changing::default() }, "muster investigator enable")
+                change(
+                    &app,
+                    &row,
+                    Changing { is_active: Some(true), ..Changing::default() },
+                    "muster investigator enable",
+                )
             }
             What::Disable(command) => {
                 let (app, row) = command.open()?;
-                change(&app, &row, Changing { is_active: Some(false), ..Changing::default() }, "muster investigator disable")
+                change(
+                    &app,
+                    &row,
+                    Changing { is_active: Some(false), ..Changing::default() },
+                    "muster investigator disable",
+                )
             }
             What::Permissions(command) => {
                 let permissions = Some(Permissions::parse(&command.permissions)?);
                 let (app, row) = open_one(command.config.as_deref(), command.data.as_deref(), &command.who)?;
-                change(&app, &row, Changing { permissions, ..Changing::default() }, "muster investigator permissions")
+                change(
+                    &app,
+                    &row,
+                    Changing { permissions, ..Changing::default() },
+                    "muster investigator permissions",
+                )
             }
             What::ApiKey(command) => command.run(),
             What::Remove(command) => {

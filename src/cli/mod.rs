@@ -9,6 +9,7 @@ mod action;
 mod actor;
 mod agent;
 mod arguments;
+mod audit;
 mod config;
 mod data_dir;
 mod demo;
@@ -67,6 +68,7 @@ fn run(command: Command) -> Result<()> {
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
+        Command::Audit(command) => command.run(),
     }
 }
 

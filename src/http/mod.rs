@@ -9,6 +9,7 @@ mod acl_forms;
 mod action_forms;
 mod agent_api;
 mod aggregates_api;
+mod audit_api;
 mod call;
 mod collector;
 mod compress;

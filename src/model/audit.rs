@@ -92,6 +92,71 @@ pub struct AuditEntry {
     pub after: Option<Value>,
 }
 
+/// A field of an entry that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChange {
+    /// Its name; empty where the entry's value has no fields.
+    pub name: String,
+    /// What it was; none where there was nothing.
+    pub before: Option<String>,
+    /// What it is; none where nothing is left.
+    pub after: Option<String>,
+}
+
+impl AuditEntry {
+    /// What changed, field by field: those before in their order, then those that came. Where there is both a before
+    /// and an after, what is the same in both is left out.
+    pub fn changes(&self) -> Vec<FieldChange> {
+        let (before, after) = (fields_of(self.before.as_ref()), fields_of(self.after.as_ref()));
+        let is_both = self.before.is_some() && self.after.is_some();
+        let mut names: Vec<&String> = before.iter().map(|(name, _)| name).collect();
+        for (name, _) in &after {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let of = |fields: &[(String, Option<String>)], name: &str| {
+            fields.iter().find(|(other, _)| other == name).and_then(|(_, value)| value.clone())
+        };
+        let changes = names.into_iter().map(|name| FieldChange {
+            before: of(&before, name),
+            after: of(&after, name),
+            name: name.clone(),
+        });
+        changes.filter(|change| if is_both { change.before != change.after } else { true }).collect()
+    }
+}
+
+/// The fields of a value as texts; one without a name where it has none.
+fn fields_of(value: Option<&Value>) -> Vec<(String, Option<String>)> {
+    match value {
+        None => Vec::new(),
+        Some(Value::Object(fields)) => {
+            fields.iter().map(|(name, value)| (name.clone(), value_text(value))).collect()
+        }
+        Some(value) => vec![(String::new(), value_text(value))],
+    }
+}
+
+/// A value as people read it; none where it says nothing.
+fn value_text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            items.iter().map(|item| value_text(item).unwrap_or_default()).collect::<Vec<_>>().join(", ")
+        }
+        Value::Object(fields) => {
+            let told = |(name, value): (&String, &Value)| Some(format!("{name}: {}", value_text(value)?));
+            fields.iter().filter_map(told).collect::<Vec<_>>().join("; ")
+        }
+        Value::Number(number) => number.to_string(),
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
 fn as_utc_text<S: Serializer>(at: &i64, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(&utc_text(*at))
 }
@@ -189,13 +254,46 @@ mod tests {
         let many: Vec<String> = (0..10_000).map(|number| format!("entry {number}")).collect();
         let wide: serde_json::Map<String, Value> =
             (0..300).map(|number| (format!("module-{number}"), json!({ "weights": many }))).collect();
-        for long in [json!({ "own": many }), json!("😀".repeat(50_000)), Value::Object(wide), json!([[many]])] {
+        for long in [json!({ "own": many }), json!("😀".repeat(50_000)), Value::Object(wide), json!([[many]])]
+        {
             let kept = bounded(&long).unwrap();
             assert!(kept.len() <= VALUE_BYTES_MAX, "{}", kept.len());
             assert!(serde_json::from_str::<Value>(&kept).is_ok());
         }
         let cut: Value = serde_json::from_str(&bounded(&json!({ "own": many })).unwrap()).unwrap();
         assert_eq!(cut["own"][100], "… and 9900 more");
+    }
+
+    #[test]
+    fn what_changed_is_told_field_by_field() {
+        let changes = |before: Value, after: Value| -> Vec<String> {
+            let entry = AuditEntry {
+                id: 1,
+                changed_at: 0,
+                actor: String::new(),
+                origin: String::new(),
+                action: String::new(),
+                subject: String::new(),
+                before: Some(before).filter(|value| !value.is_null()),
+                after: Some(after).filter(|value| !value.is_null()),
+            };
+            let show = |change: &FieldChange| {
+                let (before, after) = (change.before.as_deref(), change.after.as_deref());
+                format!("{}={}>{}", change.name, before.unwrap_or("-"), after.unwrap_or("-"))
+            };
+            entry.changes().iter().map(show).collect()
+        };
+        let cases: &[(Value, Value, &[&str])] = &[
+            (Value::Null, Value::Null, &[]),
+            (json!({ "a": 1, "b": "x" }), json!({ "a": 1, "b": "y" }), &["b=x>y"]),
+            (Value::Null, json!({ "a": [1, "x"], "b": true }), &["a=->1, x", "b=->yes"]),
+            (json!({ "a": "x", "b": null }), Value::Null, &["a=x>-", "b=->-"]),
+            (json!({ "a": [] }), json!({ "c": { "d": 1, "e": null } }), &["c=->d: 1"]),
+            (json!("x"), json!("y"), &["=x>y"]),
+        ];
+        for (before, after, expected) in cases {
+            assert_eq!(changes(before.clone(), after.clone()), *expected, "{before} {after}");
+        }
     }
 
     #[test]
@@ -206,8 +304,11 @@ mod tests {
         };
         assert_eq!(parse(&[("actor", ""), ("from", ""), ("from_id", "7")]), Ok(AuditFilter::default()));
         let days = parse(&[("from", "1970-01-02"), ("to", "1970-01-02"), ("actor", "Kim")]).unwrap();
-        assert_eq!((days.from, days.until, days.actor.as_deref()), (Some(86_400), Some(172_800), Some("Kim")));
-        for bad in [("from", "yesterday"), ("to", "2026-02-30"), ("who", "x")]  {
+        assert_eq!(
+            (days.from, days.until, days.actor.as_deref()),
+            (Some(86_400), Some(172_800), Some("Kim"))
+        );
+        for bad in [("from", "yesterday"), ("to", "2026-02-30"), ("who", "x")] {
             assert!(parse(&[bad]).is_err(), "{bad:?}");
         }
     }

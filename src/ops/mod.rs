@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
+pub mod audit;
 pub mod blacklist;
 pub mod builds;
 pub mod collect;

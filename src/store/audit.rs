@@ -58,8 +58,9 @@ impl Store {
         below_id: Option<i64>,
         rows_max: usize,
     ) -> Result<Vec<AuditEntry>> {
-        let mut sql = "SELECT id, changed_at, actor, origin, action, subject, before, after FROM audit WHERE id < ?"
-            .to_owned();
+        let mut sql =
+            "SELECT id, changed_at, actor, origin, action, subject, before, after FROM audit WHERE id < ?"
+                .to_owned();
         let below_id = below_id.unwrap_or(i64::MAX);
         let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
         let mut values: Vec<&dyn ToSql> = vec![&below_id];
@@ -74,7 +75,9 @@ impl Store {
                 values.extend(condition.matches('?').map(|_| value as &dyn ToSql));
             }
         }
-        for (condition, value) in [(" AND changed_at >= ?", &filter.from), (" AND changed_at < ?", &filter.until)] {
+        for (condition, value) in
+            [(" AND changed_at >= ?", &filter.from), (" AND changed_at < ?", &filter.until)]
+        {
             if let Some(value) = value {
                 sql.push_str(condition);
                 values.push(value);
@@ -91,7 +94,8 @@ impl Store {
     /// The words of actions that stand in the log, in their order.
     pub fn audit_actions(&self) -> Result<Vec<String>> {
         self.read(READ_MOST, |connection| {
-            let mut statement = connection.prepare_cached("SELECT DISTINCT action FROM audit ORDER BY action")?;
+            let mut statement =
+                connection.prepare_cached("SELECT DISTINCT action FROM audit ORDER BY action")?;
             Ok(statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })
     }

@@ -30,7 +30,8 @@ pub fn create_investigator(web: &Web, call: &Call) -> Result<Response> {
     if key.is_some_and(<[u8]>::is_empty) {
         return Err(Error::invalid("Investigator Public Key must not be empty"));
     }
-    let row = investigators::add(web.app(), &Adding { name: &name, key, permissions }, &actor(call, &creator))?;
+    let row =
+        investigators::add(web.app(), &Adding { name: &name, key, permissions }, &actor(call, &creator))?;
     let data_name = format!("Investigator ID {}", row.id);
     Ok(answer(call, 201, &[investigator_item(&call.head, &data_name, &row.to_investigator(true))?]))
 }

@@ -81,8 +81,7 @@ impl Store {
                 (false, [entry]) => ("acl.set", format!("acl {}", entry.module)),
                 _ => ("acl.import", "acl".to_owned()),
             };
-            let is_meant =
-                |module: &str| replaces_all || entries.iter().any(|entry| entry.module == module);
+            let is_meant = |module: &str| replaces_all || entries.iter().any(|entry| entry.module == module);
             let audit = Audit::new(&actor, action, subject)
                 .before(told(&before, is_meant))
                 .after(told(&read_modules(connection)?, is_meant));

@@ -81,7 +81,9 @@ impl Store {
             let id = insert_rows(connection, &action, now)?;
             let row = read_action(connection, id)?;
             let row = row.ok_or_else(|| Error::internal("An action was not found after it was stored"))?;
-            write.audit(&Audit::new(&actor, "action.submit", format!("action {id}")).after(told(&action, &row)))?;
+            write.audit(
+                &Audit::new(&actor, "action.submit", format!("action {id}")).after(told(&action, &row)),
+            )?;
             before_commit(id, &row.to_action()?.to_json()?)?;
             Ok(row)
         })
