@@ -10,6 +10,7 @@ mod action_forms;
 mod agent_api;
 mod aggregates_api;
 mod audit_api;
+pub mod base_path;
 mod call;
 mod collector;
 mod compress;

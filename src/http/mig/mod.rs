@@ -24,6 +24,7 @@ pub use submission::create_action;
 
 use crate::error::{Error, Result};
 use crate::http::call::Call;
+use crate::http::proxies;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::http::wire::Head;
@@ -60,9 +61,11 @@ pub fn failure(head: &Head, status: u16, code: &str, message: &str) -> Response 
     send(status, collection.to_json())
 }
 
-/// The server as the client called it, `http://HOST`.
+/// The server as the client called it, `http://HOST` and the base path.
 fn base(head: &Head) -> String {
-    format!("http://{}", head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost"))
+    let scheme = if proxies::is_secure(head) { "https" } else { "http" };
+    let host = head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost");
+    format!("{scheme}://{host}{}", head.base_path)
 }
 
 /// The address of something below `/api/v1`.
@@ -135,6 +138,7 @@ mod tests {
             peer: ([127, 0, 0, 1], 1).into(),
             proxy: None,
             is_tls: false,
+            base_path: String::new(),
             raw: Vec::new(),
         }
     }

@@ -84,6 +84,7 @@ pub(super) fn parse(bytes: &[u8], peer: SocketAddr, fields_max: usize) -> Result
         peer,
         proxy: None,
         is_tls: false,
+        base_path: String::new(),
         raw: bytes.get(..raw_end).unwrap_or_default().to_vec(),
     };
     Ok((head, framing))
