@@ -7,10 +7,10 @@ use crate::model::audit::AuditFilter;
 use crate::model::pairs::Pairs;
 use crate::ops::audit::{AuditFormat, AuditText};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::io::{ErrorKind, Write};
 
-#[derive(FromArgs)]
+#[derive(FromArgs, ArgsInfo)]
 #[argh(
     subcommand,
     name = "audit",

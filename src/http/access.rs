@@ -62,9 +62,10 @@ fn bearer(head: &Head) -> Option<&str> {
 
 fn of_token(web: &Web, head: &Head, token: &str) -> Result<LoggedIn> {
     let app = web.app();
+    let trial = app.attempts.begin(head.peer.ip(), None)?;
     let account = app.store.account_of_token(secret_digest(token), app.clock.now())?;
     account.ok_or_else(|| {
-        app.failures.add(head.peer.ip());
+        trial.fail();
         Error::new(
             Kind::Unauthorized,
             "This API token is not known, or it has ended; `muster account token` makes one",
