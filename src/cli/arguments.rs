@@ -2,6 +2,7 @@
 //! From the words of the command line to a subcommand. argh does the work; what it lacks is here: `--key=value`,
 //! `--version`, and the usage text beside a refusal.
 
+use crate::cli::account::AccountCommand;
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
@@ -83,6 +84,8 @@ pub enum Command {
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
+    /// Adds, lists and changes accounts.
+    Account(AccountCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
     /// Prints the audit log.

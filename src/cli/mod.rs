@@ -4,6 +4,7 @@
 //!
 //! To add a subcommand: its file, its variant of `arguments::Command` and its line in `run`.
 
+mod account;
 mod acl;
 mod action;
 mod actor;
@@ -23,6 +24,7 @@ mod progress;
 mod purge;
 mod restore;
 mod roff;
+mod secret_input;
 mod send;
 mod serve;
 mod signals;
@@ -85,6 +87,7 @@ fn run(command: Command) -> Result<()> {
         Command::Delete(command) => command.run(),
         Command::Manual(command) => command.run(),
         Command::Completions(command) => command.run(),
+        Command::Account(command) => command.run(),
     }
 }
 

@@ -47,7 +47,10 @@ mod writer;
 
 pub mod bulk;
 
+pub use accounts::change::{AccountChange, Changed, LastAdmin, NewAccount};
+pub use accounts::list::{AccountRow, SessionRow, StoredPassword, TokenRow};
 pub use accounts::secret_digest;
+pub use accounts::sessions::{NewSession, NewToken};
 pub use blacklist::{BlacklistChange, BlacklistState};
 pub use checkpoint::WAL_BYTES_THRESHOLD;
 pub use choices::RecordChoices;
