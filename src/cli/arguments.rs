@@ -6,6 +6,7 @@ use crate::cli::account::AccountCommand;
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::audit::AuditCommand;
 use crate::cli::backup::BackupCommand;
 use crate::cli::check::CheckCommand;
 use crate::cli::completions::CompletionsCommand;
@@ -96,6 +97,8 @@ pub enum Command {
     Account(AccountCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
+    /// Prints the audit log.
+    Audit(AuditCommand),
     /// Removes what has been kept long enough.
     Purge(PurgeCommand),
     /// Deletes chosen records.

@@ -10,6 +10,7 @@ mod action;
 mod actor;
 mod agent;
 mod arguments;
+mod audit;
 mod backup;
 mod check;
 mod completions;
@@ -87,6 +88,7 @@ fn run(command: Command) -> Result<()> {
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Purge(command) => command.run(),
         Command::Delete(command) => command.run(),
         Command::Manual(command) => command.run(),

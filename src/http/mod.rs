@@ -9,6 +9,8 @@ mod acl_forms;
 mod action_forms;
 mod agent_api;
 mod aggregates_api;
+mod audit_api;
+pub mod base_path;
 mod call;
 mod collector;
 mod compress;

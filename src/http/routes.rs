@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
-    fleet_forms, health, investigator_forms, mig, pages, record_forms, records_api, stream,
+    acl_forms, action_forms, agent_api, aggregates_api, audit_api, collector, crash_forms, custom_api,
+    fleet_api, fleet_forms, health, investigator_forms, mig, pages, record_forms, records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -114,6 +114,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
+    guarded(Need::Administer, get("/api/audit", "The audit log as JSON, newest first", audit_api::list)),
     // The fleet.
     guarded(
         Need::ReadFleet,
@@ -227,6 +228,10 @@ pub const ROUTES: &[Route] = &[
         Need::Operate,
         "Lets the next key of an agent's endpoint bind",
         fleet_forms::unbind,
+    ),
+    guarded(
+        Need::Administer,
+        get("/audit/{name}", "The audit log as a file, export.csv or export.ndjson", audit_api::export),
     ),
     form("/investigators", Need::Administer, "Adds an investigator", investigator_forms::add),
     form(

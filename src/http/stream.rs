@@ -2,6 +2,7 @@
 //! `GET /records/stream`: new records as server-sent events, each with rows of the records page as HTML.
 
 use crate::error::{Error, Result};
+use crate::http::base_path;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::wire::{Slot, Stop};
@@ -113,6 +114,7 @@ impl Events {
             return Ok(false);
         }
         let rows = records::render_rows(&found, self.app.clock.now(), self.may_delete).into_string();
+        let rows = base_path::html(&self.app.config.base_path, &rows);
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
         Ok(true)

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod api_tokens;
 pub mod attempts;
+pub mod audit;
 pub mod backup;
 pub mod blacklist;
 pub mod builds;

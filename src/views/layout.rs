@@ -91,9 +91,12 @@ fn is_within(path: &str, view_path: &str) -> bool {
     path.strip_prefix(view_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// True where the viewer may see what needs this. Who could log in sees all of the bar, and is asked to.
+/// True where the viewer may see what needs this. Who could log in sees nearly all of the bar, and is asked to.
 fn is_shown(frame: &Frame, need: Need) -> bool {
-    frame.viewer.is_none_or(|viewer| viewer.rights.who == Who::Nobody || viewer.may(need))
+    frame.viewer.is_none_or(|viewer| match viewer.rights.who {
+        Who::Nobody => need != Need::Administer,
+        _ => viewer.may(need),
+    })
 }
 
 /// Who is logged in, or how to.

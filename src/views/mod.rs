@@ -11,6 +11,7 @@
 pub mod acl;
 pub mod actions;
 pub mod assets;
+pub mod audit;
 pub mod backtrace;
 pub mod builds;
 pub mod chart;
@@ -66,6 +67,7 @@ pub const VIEWS: &[&View] = &[
     &actions::COMMAND,
     &investigators::VIEW,
     &investigators::ONE,
+    &audit::VIEW,
     &custom::VIEW,
 ];
 
