@@ -9,9 +9,9 @@ use crate::model::credentials::{check_name, check_password, check_token_days, ch
 use crate::model::time::utc_text;
 use crate::ops::{App, accounts, api_tokens, passwords};
 use crate::store::{AccountChange, AccountRow, Changed, Missing, TokenRow};
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "account",
@@ -32,7 +32,7 @@ pub struct AccountCommand {
     what: What,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum What {
     Add(AddCommand),
@@ -48,7 +48,7 @@ enum What {
     Revoke(RevokeCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "add",
@@ -85,7 +85,7 @@ struct AddCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "password",
@@ -115,7 +115,7 @@ struct PasswordCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "list",
@@ -137,7 +137,7 @@ struct ListCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "role",
@@ -163,7 +163,7 @@ struct RoleCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "logout",
@@ -189,7 +189,7 @@ struct LogoutCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "token",
@@ -227,7 +227,7 @@ struct TokenCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "tokens",
@@ -251,7 +251,7 @@ struct TokensCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "revoke",
@@ -280,7 +280,7 @@ struct RevokeCommand {
 #[rustfmt::skip]
 macro_rules! about_one {
     ($command:ident, $word:tt, $description:tt) => {
-        #[derive(FromArgs)]
+        #[derive(ArgsInfo, FromArgs)]
         #[argh(subcommand, name = $word, description = $description, help_triggers("-h", "--help", "help"))]
         struct $command {
             #[argh(positional, arg_name = "name", description = "the account")]

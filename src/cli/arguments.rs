@@ -6,15 +6,18 @@ use crate::cli::account::AccountCommand;
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::backup::BackupCommand;
 use crate::cli::config::ConfigCommand;
+use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::purge::PurgeCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::ffi::OsString;
 
 /// What the command line comes to.
@@ -27,7 +30,7 @@ pub enum Parsed {
     Refused(String),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     description = "Collects what the machines of a LAN report and shows it: one binary, one SQLite file.\n\n\
     `{command_name} serve` runs the server; `{command_name} COMMAND --help` tells more about a command.\n\
@@ -48,21 +51,24 @@ struct TopLevel {
 }
 
 /// The subcommands.
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run; ArgsInfo cannot look into a box")]
 pub enum Command {
     /// Runs the server.
     Serve(ServeCommand),
     /// Checks or shows the configuration.
     Config(ConfigCommand),
     /// Sends a record.
-    Send(Box<SendCommand>),
+    Send(SendCommand),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.
     Spool(SpoolCommand),
+    /// Copies the database.
+    Backup(BackupCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.
@@ -73,6 +79,10 @@ pub enum Command {
     Investigator(InvestigatorCommand),
     /// Adds, lists and changes accounts.
     Account(AccountCommand),
+    /// Removes what has been kept long enough.
+    Purge(PurgeCommand),
+    /// Deletes chosen records.
+    Delete(DeleteCommand),
 }
 
 /// Reads the command line.

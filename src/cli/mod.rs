@@ -10,12 +10,15 @@ mod action;
 mod actor;
 mod agent;
 mod arguments;
+mod backup;
 mod config;
 mod data_dir;
+mod delete;
 mod demo;
 mod input;
 mod investigator;
 mod progress;
+mod purge;
 mod secret_input;
 mod send;
 mod serve;
@@ -65,11 +68,14 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
+        Command::Backup(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
         Command::Account(command) => command.run(),
+        Command::Purge(command) => command.run(),
+        Command::Delete(command) => command.run(),
     }
 }
 

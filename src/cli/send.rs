@@ -6,14 +6,14 @@ use crate::client::base_url::BaseUrl;
 use crate::client::send::{self, Encoding, SendOptions};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::fs::File;
 use std::io::Read;
 
 /// The largest payload that is read: more than any server can be told to take.
 const PAYLOAD_BYTES_MAX: u64 = 64 << 20;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "send",

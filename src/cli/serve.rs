@@ -20,23 +20,25 @@ use crate::ops::fleet::commands::Couriering;
 use crate::ops::fleet::dispatch::Scheduling;
 use crate::ops::fleet::enrolment;
 use crate::ops::jobs::Jobs;
+use crate::ops::purge::Purging;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What runs at the stop has so long to finish.
 const STOP_MOST: Duration = Duration::from_secs(10);
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "serve",
     description = "Run the server: take records in, show them, and answer the API. It stops in order on SIGTERM and Ctrl-C.",
     example = "{command_name} --listen 0.0.0.0:8080 --listen [::]:8080 --data /srv/muster",
-    note = "Sockets passed by systemd replace the addresses. What changes something is taken from this machine alone.",
+    note = "Sockets passed by systemd replace the addresses. Until there is an account (`muster account add`), what changes\n\
+    something is taken from this machine alone.",
     help_triggers("-h", "--help", "help")
 )]
 /// Runs the server.
@@ -99,6 +101,7 @@ struct Running {
     app: Arc<App>,
     jobs: Jobs,
     recomputing: Recomputing,
+    purging: Purging,
     couriering: Couriering,
     scheduling: Scheduling,
     server: Server,
@@ -111,8 +114,10 @@ impl Running {
         let limits = limits_of(&config);
         config.fleet.enrol = enrol(&config, &listeners);
         let app = Arc::new(open_app(config)?);
+        tell_without_account(&app)?;
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
+        let purging = Purging::start(Arc::clone(&app))?;
         let couriering = Couriering::start(Arc::clone(&app))?;
         let scheduling = Scheduling::start(Arc::clone(&app))?;
         let stop = Stop::new();
@@ -123,12 +128,22 @@ impl Running {
         }
         systemd::ready(&format!("listening on {}", addresses.join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, couriering, scheduling, server, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, purging, couriering, scheduling, server, stop, watchdog })
     }
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, couriering, scheduling, server, stop, watchdog } = self;
+        let Running {
+            app,
+            jobs,
+            mut recomputing,
+            mut purging,
+            couriering,
+            scheduling,
+            server,
+            stop,
+            watchdog,
+        } = self;
         systemd::stopping("finishing what runs");
         stop.set();
         app.dispatch.polls.close();
@@ -136,6 +151,7 @@ impl Running {
         drop(scheduling);
         drop(couriering);
         recomputing.stop();
+        purging.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();
         drop(watchdog);
@@ -153,6 +169,16 @@ fn enrol(config: &Config, listeners: &Listeners) -> Enrol {
         Err(error) => log::warn!("New agents can bind no key: {}", error.with_causes()),
     }
     enrol
+}
+
+/// Says how to make an account while there is none.
+fn tell_without_account(app: &App) -> Result<()> {
+    if !app.store.has_accounts()? {
+        log::info!(
+            "No account yet: changes are taken from this host alone; make one with `muster account add NAME`"
+        );
+    }
+    Ok(())
 }
 
 /// Opens the database, with the service manager asked for patience meanwhile.

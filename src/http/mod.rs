@@ -5,6 +5,7 @@
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
 mod access;
+mod account_forms;
 mod acl_forms;
 mod action_forms;
 mod agent_api;
@@ -21,6 +22,8 @@ mod fleet_forms;
 mod health;
 mod hosts;
 mod investigator_forms;
+mod limits;
+mod login;
 mod mig;
 mod pages;
 mod proxies;

@@ -85,7 +85,7 @@ fn sweep_shared(app: &App) -> Result<()> {
 }
 
 fn tidy(app: &App) -> Result<()> {
-    app.store.tidy()
+    app.store.tidy(|| true)
 }
 
 fn check(app: &App) -> Result<()> {

@@ -15,6 +15,7 @@ mod docs;
 mod fleet;
 mod hostile;
 mod kill;
+mod limits;
 mod load;
 mod mce;
 mod records_api;

@@ -2,13 +2,14 @@
 //! The accept loop of one listening socket. Nothing but the wish to stop ends it.
 
 use super::connection::{self, Shared};
+use super::head::Origin;
 use super::listener::Listening;
 use super::registry::Conn;
 use super::reply::{Manner, Writer};
 use super::transport::Transport;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ pub(super) fn run(shared: &Arc<Shared>, listening: &Listening) {
     let mut loop_ = AcceptLoop { shared, complaints: Complaints::default(), turned_away: VecDeque::new() };
     while !shared.registry.is_stopping() {
         match listening.socket.accept() {
-            Ok((socket, peer)) => loop_.take(socket, peer),
+            Ok((socket, peer)) => loop_.take(socket, Origin { peer, is_tls: listening.is_tls }),
             // Shutting the socket wakes us with an error.
             Err(_) if shared.registry.is_stopping() => break,
             Err(error) => loop_.survive(&error),
@@ -49,11 +50,11 @@ struct AcceptLoop<'a> {
 }
 
 impl AcceptLoop<'_> {
-    fn take(&mut self, socket: TcpStream, peer: SocketAddr) {
+    fn take(&mut self, socket: TcpStream, origin: Origin) {
         // Answers are written whole: waiting for more to send would only delay them. It fails where the peer is gone
         // already, which the first read notices.
         let _ = socket.set_nodelay(true);
-        match self.shared.registry.admit(socket, peer) {
+        match self.shared.registry.admit(socket, origin) {
             Ok(conn) => self.serve(&conn),
             Err(socket) => self.turn_away(socket),
         }

@@ -143,7 +143,7 @@ impl Connection<'_> {
             let filled = self.input.filled();
             if let Some(n) = head::find_end(filled, n_seen) {
                 let whole = filled.get(..n).unwrap_or_default();
-                let parsed = head::parse(whole, self.conn.peer, limits.fields_max)?;
+                let parsed = head::parse(whole, self.conn.origin(), limits.fields_max)?;
                 self.input.consume(n);
                 return Ok(Some(parsed));
             }

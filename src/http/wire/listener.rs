@@ -29,6 +29,8 @@ pub(super) struct Listening {
     pub(super) address: SocketAddr,
     /// True where systemd listens on it too.
     is_passed: bool,
+    /// True where TLS is spoken.
+    pub(super) is_tls: bool,
 }
 
 impl Listeners {
@@ -101,7 +103,7 @@ impl Listening {
             socket.local_addr()
         };
         let address = ready().map_err(|e| Error::internal("Cannot set up a listening socket").because(e))?;
-        Ok(Listening { socket, address, is_passed })
+        Ok(Listening { socket, address, is_passed, is_tls: false })
     }
 
     /// Stops listening at once where the socket is ours alone, and wakes who waits in accept.

@@ -285,7 +285,7 @@ fn parameters(index: usize, operation: &Operation) -> Markup {
 /// The form that stops it, behind a second look.
 fn cancel(data: &Data) -> Markup {
     html! {
-        @if !data.row.status.is_over() {
+        @if !data.row.status.is_over() && data.viewer.may(Need::Operate) {
             section.panel {
                 details.drop.alone {
                     summary { "Cancel this action" }
