@@ -7,17 +7,21 @@ use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
 use crate::cli::backup::BackupCommand;
+use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::manual::ManualCommand;
 use crate::cli::purge::PurgeCommand;
+use crate::cli::restore::RestoreCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
+use crate::cli::tls::TlsCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
-use argh::{ArgsInfo, FromArgs};
+use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 use std::ffi::OsString;
 
 /// What the command line comes to.
@@ -69,6 +73,10 @@ pub enum Command {
     Spool(SpoolCommand),
     /// Copies the database.
     Backup(BackupCommand),
+    /// Makes and shows certificates.
+    Tls(TlsCommand),
+    /// Puts a backup in the place of the database.
+    Restore(RestoreCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.
@@ -83,6 +91,15 @@ pub enum Command {
     Purge(PurgeCommand),
     /// Deletes chosen records.
     Delete(DeleteCommand),
+    /// Writes the manual as man pages.
+    Manual(ManualCommand),
+    /// Prints what a shell needs to complete commands.
+    Completions(CompletionsCommand),
+}
+
+/// The program and its commands as the help texts describe them.
+pub fn info() -> CommandInfoWithArgs {
+    TopLevel::get_args_info()
 }
 
 /// Reads the command line.

@@ -11,19 +11,25 @@ mod actor;
 mod agent;
 mod arguments;
 mod backup;
+mod completions;
 mod config;
 mod data_dir;
 mod delete;
 mod demo;
 mod input;
 mod investigator;
+mod manual;
 mod progress;
 mod purge;
+mod restore;
+mod roff;
 mod secret_input;
 mod send;
 mod serve;
 mod signals;
 mod spool;
+mod tls;
+mod tree;
 mod view;
 mod watchdog;
 
@@ -69,6 +75,8 @@ fn run(command: Command) -> Result<()> {
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),
+        Command::Tls(command) => command.run(),
+        Command::Restore(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
@@ -76,6 +84,8 @@ fn run(command: Command) -> Result<()> {
         Command::Account(command) => command.run(),
         Command::Purge(command) => command.run(),
         Command::Delete(command) => command.run(),
+        Command::Manual(command) => command.run(),
+        Command::Completions(command) => command.run(),
     }
 }
 

@@ -182,7 +182,7 @@ impl Drop for Parts {
     }
 }
 
-fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(Error::usage(format!("Cannot remove {}", path.display())).because(error))
@@ -249,7 +249,7 @@ fn open(path: &Path) -> Result<File> {
 }
 
 /// The SHA-256 of what is left of a file, as hexadecimal digits.
-fn digest_of(file: &mut File, total: u64, watch: &mut Watch<'_>) -> Result<String> {
+pub(super) fn digest_of(file: &mut File, total: u64, watch: &mut Watch<'_>) -> Result<String> {
     let (mut hash, mut buffer, mut done) = (Sha256::new(), vec![0; READ_BYTES], 0);
     loop {
         watch.refuse_when_stopped()?;

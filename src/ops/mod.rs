@@ -20,9 +20,11 @@ pub mod population;
 pub mod purge;
 pub mod quarantine;
 pub mod recompute;
+pub mod restore;
 pub mod sessions;
 pub mod stats;
 pub mod thermal;
+pub mod tls_init;
 
 use crate::clock::Clock;
 use crate::config::Config;

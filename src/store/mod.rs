@@ -39,6 +39,7 @@ mod record_filter;
 mod record_insert;
 mod record_list;
 mod record_row;
+pub mod restore;
 mod retention;
 mod time_index;
 mod watch;
