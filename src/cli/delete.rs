@@ -9,10 +9,10 @@ use crate::model::pairs::Pairs;
 use crate::ops::App;
 use crate::ops::delete::{choose, delete_filtered};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::io::{BufRead, IsTerminal, Write};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "delete",

@@ -81,11 +81,11 @@ fn run(command: Command) -> Result<()> {
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
-        Command::Account(command) => command.run(),
         Command::Purge(command) => command.run(),
         Command::Delete(command) => command.run(),
         Command::Manual(command) => command.run(),
         Command::Completions(command) => command.run(),
+        Command::Account(command) => command.run(),
     }
 }
 

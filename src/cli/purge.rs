@@ -6,10 +6,10 @@ use crate::cli::{actor, open_app, print};
 use crate::error::Result;
 use crate::ops::purge::{Mode, Purged, purge};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::fmt::Write;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "purge",

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::time::utc_text;
 use crate::ops::tls_init::{self, NAMES_MAX, Places, SERVER_DAYS, Wanted};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -20,7 +20,7 @@ const PORT: u16 = 8443;
 /// Bytes of /etc/hosts that are read.
 const HOSTS_BYTES_MAX: usize = 1 << 20;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "tls",
@@ -33,14 +33,14 @@ pub struct TlsCommand {
     what: What,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum What {
     Init(InitCommand),
     Show(ShowCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "init",
@@ -83,7 +83,7 @@ struct InitCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "show",

@@ -46,10 +46,10 @@ pub struct App {
     pub recompute: recompute::Wake,
     /// The files of the views directory.
     pub custom_views: custom::CustomViews,
-    /// Where passwords are hashed, few at a time.
-    pub hashing: passwords::Hashing,
     /// Failed logins and authentications of the API.
     pub attempts: attempts::Attempts,
+    /// Where passwords are hashed, few at a time.
+    pub hashing: passwords::Hashing,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -70,8 +70,8 @@ impl App {
             store,
             recompute: recompute::Wake::default(),
             custom_views,
-            hashing: passwords::Hashing::default(),
             attempts,
+            hashing: passwords::Hashing::default(),
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
             warned_pairs: fleet::statistics::WarnedPairs::default(),
