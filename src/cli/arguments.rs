@@ -83,17 +83,10 @@ pub enum Command {
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
-<<<<<<< HEAD
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
     /// Adds, lists and changes accounts.
     Account(AccountCommand),
-=======
-    /// Adds, lists and changes accounts.
-    Account(AccountCommand),
-    /// Adds, lists and changes investigators.
-    Investigator(InvestigatorCommand),
->>>>>>> main
     /// Removes what has been kept long enough.
     Purge(PurgeCommand),
     /// Deletes chosen records.

@@ -73,12 +73,7 @@ fn bearer(head: &Head) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-<<<<<<< HEAD
 fn of_token(app: &App, head: &Head, token: &str) -> Result<LoggedIn> {
-=======
-fn of_token(web: &Web, head: &Head, token: &str) -> Result<LoggedIn> {
-    let app = web.app();
->>>>>>> main
     let trial = app.attempts.begin(head.peer.ip(), None)?;
     let account = api_tokens::account(app, token)?;
     account.ok_or_else(|| {
