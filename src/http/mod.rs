@@ -27,6 +27,7 @@ mod login;
 mod mig;
 mod pages;
 mod proxies;
+mod record_forms;
 mod record_json;
 mod records_api;
 mod respond;

@@ -46,6 +46,7 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
         head: Head { raw: Vec::new(), ..call.head.clone() },
         asked_at: Instant::now(),
         filter,
+        may_delete: call.rights.may(Need::Operate),
         after_id,
         stop: web.stop().clone(),
         bytes: b"retry: 2000\n\n".to_vec(),
@@ -70,6 +71,7 @@ struct Events {
     head: Head,
     asked_at: Instant,
     filter: RecordFilter,
+    may_delete: bool,
     after_id: i64,
     stop: Stop,
     bytes: Vec<u8>,
@@ -133,7 +135,7 @@ impl Events {
         if found.is_empty() {
             return Ok(false);
         }
-        let rows = records::render_rows(&found, self.app.clock.now()).into_string();
+        let rows = records::render_rows(&found, self.app.clock.now(), self.may_delete).into_string();
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
         Ok(true)

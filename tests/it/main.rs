@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod mce;
 mod records_api;
+mod retention;
 mod store;
 mod support;
 mod tidy;
