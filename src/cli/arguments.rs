@@ -93,12 +93,12 @@ pub enum Command {
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
-    /// Adds, lists and changes accounts.
-    Account(AccountCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
     /// Prints the audit log.
     Audit(AuditCommand),
+    /// Adds, lists and changes accounts.
+    Account(AccountCommand),
     /// Removes what has been kept long enough.
     Purge(PurgeCommand),
     /// Deletes chosen records.

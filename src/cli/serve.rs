@@ -38,7 +38,8 @@ const STOP_MOST: Duration = Duration::from_secs(10);
     name = "serve",
     description = "Run the server: take records in, show them, and answer the API. It stops in order on SIGTERM and Ctrl-C.",
     example = "{command_name} --listen 0.0.0.0:8080 --listen [::]:8080 --data /srv/muster",
-    note = "Sockets passed by systemd replace the addresses. What changes something is taken from this machine alone.",
+    note = "Sockets passed by systemd replace the addresses. Until there is an account (`muster account add`), what changes\n\
+    something is taken from this machine alone.",
     help_triggers("-h", "--help", "help")
 )]
 /// Runs the server.
@@ -123,6 +124,7 @@ impl Running {
         let tls = if listeners.has_tls() { Some(Tls::start(&config, &stop)?) } else { None };
         config.fleet.enrol = enrol(&config, &listeners);
         let app = Arc::new(open_app(config)?);
+        tell_without_account(&app)?;
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
         let purging = Purging::start(Arc::clone(&app))?;
@@ -213,6 +215,16 @@ fn enrol(config: &Config, listeners: &Listeners) -> Enrol {
         Err(error) => log::warn!("New agents can bind no key: {}", error.with_causes()),
     }
     enrol
+}
+
+/// Says how to make an account while there is none.
+fn tell_without_account(app: &App) -> Result<()> {
+    if !app.store.has_accounts()? {
+        log::info!(
+            "No account yet: changes are taken from this host alone; make one with `muster account add NAME`"
+        );
+    }
+    Ok(())
 }
 
 /// Opens the database, with the service manager asked for patience meanwhile.

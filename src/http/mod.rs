@@ -5,6 +5,7 @@
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
 mod access;
+mod account_forms;
 mod acl_forms;
 mod action_forms;
 mod agent_api;
@@ -24,6 +25,7 @@ mod health;
 mod hosts;
 mod investigator_forms;
 mod limits;
+mod login;
 mod mig;
 mod pages;
 mod proxies;

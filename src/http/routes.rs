@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    acl_forms, action_forms, agent_api, aggregates_api, audit_api, collector, crash_forms, custom_api,
-    fleet_api, fleet_forms, health, investigator_forms, mig, pages, record_forms, records_api, stream,
+    account_forms, acl_forms, action_forms, agent_api, aggregates_api, audit_api, collector, crash_forms,
+    custom_api, fleet_api, fleet_forms, health, investigator_forms, login, mig, pages, record_forms,
+    records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -71,6 +72,11 @@ const fn collect(path: &'static str) -> Route {
 /// A form of a page, which comes from a page of ours.
 const fn form(path: &'static str, need: Need, help: &'static str, handle: Handle) -> Route {
     Route { method: "POST", path, body: Body::Form, any_host: false, need, help, handle }
+}
+
+/// A form about accounts, which is short.
+const fn account_form(path: &'static str, need: Need, help: &'static str, handle: Handle) -> Route {
+    Route { body: Body::Bytes(login::FORM_BYTES_MAX), ..form(path, need, help, handle) }
 }
 
 /// A route of MIG's clients, which call the server by whatever name its admin gave them.
@@ -253,6 +259,40 @@ pub const ROUTES: &[Route] = &[
         investigator_forms::api_key,
     ),
     form("/investigators/{id}/remove", Need::Administer, "Removes one", investigator_forms::remove),
+    // Accounts.
+    guarded(Need::Nothing, get("/login", "The form to log in", login::show)),
+    Route {
+        body: Body::Bytes(login::FORM_BYTES_MAX),
+        ..form("/login", Need::Nothing, "Begins a session", login::log_in)
+    },
+    account_form("/logout", Need::ReadFleet, "Ends the session", login::log_out),
+    account_form(
+        "/account/password",
+        Need::ReadFleet,
+        "Changes one's own password",
+        account_forms::own_password,
+    ),
+    account_form("/account/logout", Need::ReadFleet, "Ends all of one's sessions", account_forms::own_logout),
+    account_form("/account/sessions", Need::ReadFleet, "Ends one of them", account_forms::own_session),
+    account_form(
+        "/account/tokens",
+        Need::ReadFleet,
+        "Makes an API token, shown once",
+        account_forms::own_token,
+    ),
+    account_form(
+        "/account/revoke",
+        Need::ReadFleet,
+        "Ends an API token of one's own",
+        account_forms::own_revoke,
+    ),
+    account_form("/accounts", Need::Administer, "Adds an account", account_forms::add),
+    account_form("/accounts/{id}/role", Need::Administer, "Changes its role", account_forms::role),
+    account_form("/accounts/{id}/status", Need::Administer, "Enables or disables it", account_forms::status),
+    account_form("/accounts/{id}/password", Need::Administer, "Makes a password up", account_forms::password),
+    account_form("/accounts/{id}/logout", Need::Administer, "Ends its sessions", account_forms::logout),
+    account_form("/accounts/{id}/revoke", Need::Administer, "Ends an API token of it", account_forms::revoke),
+    account_form("/accounts/{id}/remove", Need::Administer, "Removes it", account_forms::remove),
     guarded(Need::Nothing, get("/assets/{name}", "Style sheet, script and icon", pages::asset)),
     // Health.
     guarded(Need::Nothing, get("/healthz", "200 while the process is alive", health::alive)),
