@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Enrol, Flags};
 use crate::error::Result;
 use crate::http::Web;
-use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
+use crate::http::wire::{Handler, Limits, Listeners, Server, Slots, Stop};
 use crate::ops::App;
 use crate::ops::fleet::commands::Couriering;
 use crate::ops::fleet::dispatch::Scheduling;
@@ -175,8 +175,11 @@ fn open_app(config: Config) -> Result<App> {
 /// Starts the HTTP server over `app`. Streams take at most half the connections.
 fn start_server(app: &Arc<App>, listeners: Listeners, limits: Limits, stop: &Stop) -> Result<Server> {
     let slots = Slots::new(limits.connection_cap() / 2);
-    let web = Web::new(Arc::clone(app), slots, stop.clone())?;
-    Server::start(listeners, limits, Arc::new(web), stop.clone())
+    let web = Arc::new(Web::new(Arc::clone(app), slots, stop.clone())?);
+    let handler = Arc::clone(&web) as Arc<dyn Handler>;
+    let server = Server::start(listeners, limits, handler, stop.clone())?;
+    web.set_stats(server.stats());
+    Ok(server)
 }
 
 fn limits_of(config: &Config) -> Limits {

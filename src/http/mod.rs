@@ -22,6 +22,7 @@ mod health;
 mod hosts;
 mod investigator_forms;
 mod limits;
+mod metrics;
 mod mig;
 mod pages;
 mod proxies;

@@ -6,7 +6,7 @@ use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
     acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
-    fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
+    fleet_forms, health, investigator_forms, metrics, mig, pages, records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -248,6 +248,7 @@ pub const ROUTES: &[Route] = &[
     // Health.
     guarded(Need::Nothing, get("/healthz", "200 while the process is alive", health::alive)),
     guarded(Need::Nothing, get("/readyz", "200 while a record could be stored", health::ready)),
+    get("/metrics", "Figures of the server for Prometheus", metrics::show),
 ];
 
 /// What a path and a method lead to.

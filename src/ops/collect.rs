@@ -59,6 +59,7 @@ pub fn collect(app: &App, collected: &Collected<'_>) -> Result<Outcome> {
 /// Stores a validated record and returns it as it is stored.
 pub fn store(app: &App, record: NewRecord) -> Result<Record> {
     let stored = app.store.insert_record(&record)?;
+    app.counters.note_stored(stored.is_new);
     as_stored(app, stored, record)
 }
 

@@ -5,12 +5,14 @@ pub mod attempts;
 pub mod blacklist;
 pub mod builds;
 pub mod collect;
+pub mod counters;
 pub mod crashes;
 pub mod custom;
 pub mod fleet;
 pub mod jobs;
 pub mod limiter;
 pub mod machine_checks;
+pub mod metrics;
 pub mod population;
 pub mod quarantine;
 pub mod recompute;
@@ -40,6 +42,8 @@ pub struct App {
     pub custom_views: custom::CustomViews,
     /// Failed logins and authentications of the API.
     pub attempts: attempts::Attempts,
+    /// What this run counted.
+    pub counters: counters::Counters,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -54,6 +58,7 @@ impl App {
         let custom_views = custom::CustomViews::new(config.data_dir.join(&config.views_dir));
         let spool = Arc::new(Spool::new(config.data_dir.join(&config.fleet.spool_dir)));
         let attempts = attempts::Attempts::new(&config.limits);
+        let counters = counters::Counters::new(clock.now());
         App {
             config,
             clock,
@@ -61,6 +66,7 @@ impl App {
             recompute: recompute::Wake::default(),
             custom_views,
             attempts,
+            counters,
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
             warned_pairs: fleet::statistics::WarnedPairs::default(),

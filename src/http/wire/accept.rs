@@ -69,6 +69,7 @@ impl AcceptLoop<'_> {
 
     /// All connections are at work: says so at once.
     fn turn_away(&mut self, socket: TcpStream) {
+        self.shared.registry.note_turned_away();
         self.complaints.log("A connection is turned away", &io::Error::other("all are at work"));
         let response = connection::refusal(
             &*self.shared.handler,

@@ -46,6 +46,11 @@ impl Stats {
         self.shared.registry.count()
     }
 
+    /// Connections turned away since the start, because all were at work.
+    pub fn count_turned_away(&self) -> u64 {
+        self.shared.registry.count_turned_away()
+    }
+
     /// Requests with a proper head since the start.
     pub fn count_requests(&self) -> u64 {
         self.shared.registry.count_requests()
