@@ -18,6 +18,7 @@ mod kill;
 mod limits;
 mod load;
 mod mce;
+mod metrics;
 mod records_api;
 mod store;
 mod support;
