@@ -11,6 +11,7 @@ use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
+use crate::cli::tls::TlsCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
 use argh::{ArgsInfo, FromArgs};
@@ -63,6 +64,8 @@ pub enum Command {
     View(ViewCommand),
     /// Compares the spool with the database.
     Spool(SpoolCommand),
+    /// Makes and shows certificates.
+    Tls(TlsCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

@@ -19,6 +19,7 @@ mod send;
 mod serve;
 mod signals;
 mod spool;
+mod tls;
 mod view;
 mod watchdog;
 
@@ -63,6 +64,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
+        Command::Tls(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

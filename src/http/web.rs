@@ -49,7 +49,8 @@ impl Web {
         getrandom::fill(&mut csrf_secret).map_err(|error| {
             Error::internal("The system has no random numbers").because(error.to_string())
         })?;
-        let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
+        let hosts =
+            Hosts::new(&app.config.hostnames, &[&app.config.listen[..], &app.config.tls.listen].concat());
         let compressing = Slots::new(compress::AT_ONCE_MAX);
         let post_limits = PostLimits::new(&app.config.limits);
         Ok(Web {
@@ -92,6 +93,7 @@ impl Web {
             connections: self.stats.get().map_or(0, Stats::count_connections),
             turned_away: self.stats.get().map_or(0, Stats::count_turned_away),
             streams: self.slots.count_taken(),
+            handshakes: self.stats.get().and_then(Stats::count_handshakes),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod recompute;
 pub mod sessions;
 pub mod stats;
 pub mod thermal;
+pub mod tls_init;
 
 use crate::clock::Clock;
 use crate::config::Config;

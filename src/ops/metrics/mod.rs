@@ -5,6 +5,7 @@
 mod process;
 mod text;
 
+use crate::certificates::Certificate;
 use crate::error::Result;
 use crate::model::record::Severity;
 use crate::ops::App;
@@ -22,6 +23,8 @@ pub struct Wire {
     pub turned_away: u64,
     /// Streams and waiting agents now.
     pub streams: usize,
+    /// TLS handshakes that ended well, and those that did not; none where no TLS is spoken.
+    pub handshakes: Option<(u64, u64)>,
 }
 
 /// All of them. Busy where the database cannot be read now.
@@ -34,6 +37,7 @@ pub fn render(app: &App, wire: Wire) -> Result<String> {
     writer(&mut text, app);
     database(&mut text, app, &figures);
     requests(&mut text, app, wire);
+    tls(&mut text, app, wire);
     jobs(&mut text, app);
     fleet(&mut text, &figures);
     access(&mut text, app, &figures);
@@ -126,6 +130,17 @@ fn requests(text: &mut Text, app: &App, wire: Wire) {
     let all = counted.last().copied().unwrap_or_default();
     let buckets: Vec<(f64, u64)> = buckets.collect();
     text.histogram("muster_request_seconds", help, &buckets, (all, sum.as_secs_f64()));
+}
+
+fn tls(text: &mut Text, app: &App, wire: Wire) {
+    let Some((done, failed)) = wire.handshakes else { return };
+    let handshakes = [("done", done as f64), ("failed", failed as f64)];
+    let help = "TLS handshakes since the start.";
+    text.by(Counter, "muster_tls_handshakes_total", help, "outcome", handshakes);
+    if let Ok(certificate) = Certificate::of_file(&app.config.tls_certificate_path()) {
+        let help = "When the certificate in its file ends, in Unix seconds.";
+        text.one(Gauge, "muster_tls_certificate_end_timestamp_seconds", help, certificate.not_after as f64);
+    }
 }
 
 fn jobs(text: &mut Text, app: &App) {
