@@ -7,6 +7,7 @@ use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::doctor::DoctorCommand;
 use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
@@ -60,6 +61,8 @@ pub enum Command {
     Send(SendCommand),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
+    /// Looks for what is wrong.
+    Doctor(DoctorCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.

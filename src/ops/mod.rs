@@ -8,6 +8,7 @@ pub mod collect;
 pub mod counters;
 pub mod crashes;
 pub mod custom;
+pub mod doctor;
 pub mod fleet;
 pub mod jobs;
 pub mod limiter;

@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::store::checkpoint::wal_bytes;
 use crate::store::fleet::{FleetFigures, fleet_figures};
-use crate::store::{READ_MOST, SCHEMA_VERSION, Store, disk, open};
+use crate::store::{READ_MOST, SCHEMA_VERSION, Store, disk, inspect, meta, open};
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -102,6 +102,10 @@ pub struct StoreFigures {
     pub accounts: i64,
     /// Sessions that have not ended.
     pub sessions: i64,
+    /// When the whole file was last read without finding damage.
+    pub checked_at: Option<i64>,
+    /// When a backup was last made.
+    pub backed_up_at: Option<i64>,
     /// The fleet.
     pub fleet: FleetFigures,
 }
@@ -109,7 +113,7 @@ pub struct StoreFigures {
 impl Store {
     /// What stands in the database, from its counts.
     pub fn figures(&self, now: i64) -> Result<StoreFigures> {
-        self.read(READ_MOST, |connection| Ok(read(connection, now)?))
+        self.read(READ_MOST, |connection| read(connection, now))
     }
 
     /// What the writer did.
@@ -156,7 +160,10 @@ pub fn disk_figures(directory: &std::path::Path, reserve_bytes: u64) -> Option<D
     Some(DiskFigures { free_bytes, total_bytes, reserve_bytes: disk::reserve_of(reserve_bytes, total_bytes) })
 }
 
-fn read(connection: &Connection, now: i64) -> rusqlite::Result<StoreFigures> {
+fn read(connection: &Connection, now: i64) -> Result<StoreFigures> {
+    let time = |name: &str| -> Result<Option<i64>> {
+        Ok(meta::meta(connection, name)?.and_then(|text| text.parse().ok()))
+    };
     let one = |sql: &str| -> rusqlite::Result<i64> {
         connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
     };
@@ -180,6 +187,8 @@ fn read(connection: &Connection, now: i64) -> rusqlite::Result<StoreFigures> {
         database_free_bytes: open::pragma(connection, "freelist_count")? * page_bytes,
         accounts: one("SELECT count(*) FROM accounts")?,
         sessions: sessions.query_row([now], |row| row.get(0))?,
+        checked_at: time(inspect::CHECKED_AT)?,
+        backed_up_at: time(inspect::BACKED_UP_AT)?,
         fleet: fleet_figures(connection)?,
     })
 }

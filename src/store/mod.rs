@@ -22,6 +22,7 @@ mod figures;
 pub mod fleet;
 mod gate;
 mod guilty_row;
+mod inspect;
 mod lock;
 mod machine_checks;
 mod maintenance;
@@ -51,6 +52,7 @@ pub use crash_details::{BacktracePage, BacktraceQuery, CrashOfRecord, FoldedBack
 pub use crash_list::{CrashScope, TopGuilties, TopGuilty};
 pub use custom_query::{CUSTOM_FUNCTIONS, CustomQuery, CustomReader, EXPORT_VIEWS, QueryFailure};
 pub use figures::{DiskFigures, ReaderFigures, StoreFigures, WriterFigures, disk_figures};
+pub use inspect::{CurrentInspection, Inspection, inspect};
 pub use lock::Lock;
 pub use machine_checks::{MACHINE_CHECK_CLASSES, MachineCheckMachine, MachineChecks};
 pub use open::{Missing, SCHEMA_VERSION, database_path};

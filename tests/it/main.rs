@@ -12,6 +12,7 @@ mod demo;
 mod derived;
 mod disk;
 mod docs;
+mod doctor;
 mod fleet;
 mod hostile;
 mod kill;

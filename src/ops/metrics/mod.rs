@@ -105,6 +105,15 @@ fn database(text: &mut Text, app: &App, figures: &StoreFigures) {
     text.one(Gauge, "muster_database_free_bytes", help, figures.database_free_bytes as f64);
     let help = "Bytes of the write-ahead log beside the database.";
     text.one(Gauge, "muster_database_wal_bytes", help, app.store.wal_bytes() as f64);
+    let times = [
+        ("muster_database_checked_timestamp_seconds", "When no damage was last found.", figures.checked_at),
+        ("muster_backup_timestamp_seconds", "When a backup was last made.", figures.backed_up_at),
+    ];
+    for (name, help, at) in times {
+        if let Some(at) = at {
+            text.one(Gauge, name, help, at as f64);
+        }
+    }
     let Some(DiskFigures { free_bytes, total_bytes, reserve_bytes }) =
         app.store.disk_figures(app.config.disk_reserve_bytes)
     else {
