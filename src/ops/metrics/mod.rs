@@ -175,7 +175,12 @@ fn jobs(text: &mut Text, app: &App) {
 
 fn fleet(text: &mut Text, figures: &StoreFigures) {
     let fleet = &figures.fleet;
-    text.one(Gauge, "muster_agents", "Agents that are known and not destroyed.", fleet.agents as f64);
+    text.one(
+        Gauge,
+        "muster_agents",
+        "Agents that are known, destroyed ones too until they are removed.",
+        fleet.agents as f64,
+    );
     if let Some(sample) = &fleet.sample {
         let help = "When the next figures of agents and endpoints were taken, in Unix seconds; every minute.";
         text.one(Gauge, "muster_fleet_sample_timestamp_seconds", help, sample.taken_at as f64);

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension};
 /// The fleet at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FleetFigures {
-    /// Agents that are known and not destroyed.
+    /// Agents that are known, destroyed ones too.
     pub agents: i64,
     /// The newest sample; none before the first.
     pub sample: Option<FleetSample>,
@@ -52,10 +52,10 @@ pub fn fleet_figures(connection: &Connection) -> rusqlite::Result<FleetFigures> 
         counts.map(|(index, status)| Ok((*status, row.get::<_, f64>(index)? as i64))).collect()
     })?;
     Ok(FleetFigures {
-        agents: one("SELECT count(*) FROM agents WHERE destroyed_at IS NULL")?,
+        agents: one("SELECT count(*) FROM agent_states")?,
         sample,
         open_actions: open_actions.collect(),
         commands_of_open_actions,
-        commands_open: one("SELECT count(*) FROM commands WHERE status <= 2")?,
+        commands_open: one("SELECT count(*) FROM commands INDEXED BY commands__open WHERE status <= 2")?,
     })
 }
