@@ -24,6 +24,7 @@ mod investigator_forms;
 mod limits;
 mod metrics;
 mod mig;
+mod openapi;
 mod pages;
 mod proxies;
 mod record_json;

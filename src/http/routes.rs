@@ -6,7 +6,7 @@ use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
     acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
-    fleet_forms, health, investigator_forms, metrics, mig, pages, records_api, stream,
+    fleet_forms, health, investigator_forms, metrics, mig, openapi, pages, records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -100,6 +100,8 @@ pub const ROUTES: &[Route] = &[
     collect("/v2/collector"),
     collect("/v3/collector"),
     // The API.
+    get("/api", "The API for people", openapi::page),
+    get("/api/openapi.json", "The API in OpenAPI 3.1", openapi::document),
     get("/api/records", "Records as JSON, NDJSON or CSV, newest first", records_api::list),
     get("/api/records/{id}", "One record as JSON", records_api::one),
     get("/api/builds", "Records per build", aggregates_api::builds),

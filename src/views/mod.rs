@@ -10,6 +10,7 @@
 
 pub mod acl;
 pub mod actions;
+pub mod api;
 pub mod assets;
 pub mod backtrace;
 pub mod builds;

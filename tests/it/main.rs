@@ -20,6 +20,7 @@ mod limits;
 mod load;
 mod mce;
 mod metrics;
+mod openapi;
 mod records_api;
 mod store;
 mod support;
