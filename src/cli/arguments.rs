@@ -13,6 +13,7 @@ use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::doctor::DoctorCommand;
 use crate::cli::export::ExportCommand;
 use crate::cli::import::ImportCommand;
 use crate::cli::investigator::InvestigatorCommand;
@@ -75,6 +76,8 @@ pub enum Command {
     Export(ExportCommand),
     /// Stores the records of files.
     Import(ImportCommand),
+    /// Looks for what is wrong.
+    Doctor(DoctorCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.

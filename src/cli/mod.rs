@@ -18,6 +18,7 @@ mod config;
 mod data_dir;
 mod delete;
 mod demo;
+mod doctor;
 mod export;
 mod import;
 mod input;
@@ -78,6 +79,7 @@ fn run(command: Command) -> Result<()> {
         Command::Demo(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Doctor(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),
@@ -99,15 +101,20 @@ fn run(command: Command) -> Result<()> {
 
 /// Loads the configuration, logs from then on at its level, and tells its warnings.
 fn load_config(flags: &Flags) -> Result<Loaded> {
-    let environment: Vec<(String, String)> = std::env::vars_os()
-        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
-        .collect();
-    let loaded = Config::load(flags, &environment)?;
+    let loaded = load_quietly(flags)?;
     logging::set_level(loaded.config.log_level);
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
     Ok(loaded)
+}
+
+/// Loads the configuration; its warnings are the caller's to tell.
+fn load_quietly(flags: &Flags) -> Result<Loaded> {
+    let environment: Vec<(String, String)> = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .collect();
+    Config::load(flags, &environment)
 }
 
 /// Opens the database for a command, as the owner of its directory; a running server does not mind. Both flags may be

@@ -6,8 +6,8 @@ use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
     account_forms, acl_forms, action_forms, agent_api, aggregates_api, audit_api, collector, crash_forms,
-    custom_api, fleet_api, fleet_forms, health, investigator_forms, login, mig, pages, record_forms,
-    records_api, stream,
+    custom_api, fleet_api, fleet_forms, health, investigator_forms, login, metrics, mig, openapi, pages,
+    record_forms, records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -106,6 +106,8 @@ pub const ROUTES: &[Route] = &[
     collect("/v2/collector"),
     collect("/v3/collector"),
     // The API.
+    get("/api", "The API for people", openapi::page),
+    get("/api/openapi.json", "The API in OpenAPI 3.1", openapi::document),
     get("/api/records", "Records as JSON, NDJSON or CSV, newest first", records_api::list),
     get("/api/records/{id}", "One record as JSON", records_api::one),
     get("/api/builds", "Records per build", aggregates_api::builds),
@@ -297,6 +299,7 @@ pub const ROUTES: &[Route] = &[
     // Health.
     guarded(Need::Nothing, get("/healthz", "200 while the process is alive", health::alive)),
     guarded(Need::Nothing, get("/readyz", "200 while a record could be stored", health::ready)),
+    get("/metrics", "Figures of the server for Prometheus", metrics::show),
 ];
 
 /// What a path and a method lead to.

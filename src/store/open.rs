@@ -196,7 +196,8 @@ fn look(path: &Path) -> Result<Found> {
     Ok(Found::Version(version))
 }
 
-fn open_to_look(path: &Path, has_wal: bool) -> Result<Connection> {
+/// Opens a file to read it alone. `has_wal`: a log is beside it, which counts too.
+pub fn open_to_look(path: &Path, has_wal: bool) -> Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log nothing beside the file counts, and `immutable` leaves no trace at all.

@@ -12,6 +12,7 @@ pub mod account;
 pub mod accounts;
 pub mod acl;
 pub mod actions;
+pub mod api;
 pub mod assets;
 pub mod audit;
 pub mod backtrace;
