@@ -131,7 +131,7 @@ impl Muster {
     }
 
     /// Starts it with settings as variables of its environment.
-    fn start_with(name: &str, data_dir: &Path, settings: &[(&str, &str)], scheme: &str) -> Muster {
+    pub fn start_with(name: &str, data_dir: &Path, settings: &[(&str, &str)], scheme: &str) -> Muster {
         let expected = if data_dir.join("muster.db").exists() { count_records(data_dir) } else { 0 };
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data_dir);

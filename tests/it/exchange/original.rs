@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The tables of the original telemetrics-backend.
 
-use super::{count, done, exported, muster, stderr};
+use super::{count, exported, muster, stderr};
 use crate::store::{assert_counts_are_exact, database};
 use std::path::{Path, PathBuf};
 
