@@ -13,8 +13,8 @@ use crate::cli::{data_dir, load_config};
 use crate::clock::Clock;
 use crate::config::{Config, Enrol, Flags};
 use crate::error::Result;
-use crate::http::Web;
-use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
+use crate::http::wire::{Handler, Limits, Listeners, Server, Slots, Stop};
+use crate::http::{TlsFiles, Web, watch_tls_files};
 use crate::ops::App;
 use crate::ops::fleet::commands::Couriering;
 use crate::ops::fleet::dispatch::Scheduling;
@@ -26,6 +26,7 @@ use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
 use argh::{ArgsInfo, FromArgs};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// What runs at the stop has so long to finish.
@@ -37,7 +38,8 @@ const STOP_MOST: Duration = Duration::from_secs(10);
     name = "serve",
     description = "Run the server: take records in, show them, and answer the API. It stops in order on SIGTERM and Ctrl-C.",
     example = "{command_name} --listen 0.0.0.0:8080 --listen [::]:8080 --data /srv/muster",
-    note = "Sockets passed by systemd replace the addresses. What changes something is taken from this machine alone.",
+    note = "Sockets passed by systemd replace the addresses. Until there is an account (`muster account add`), what changes\n\
+    something is taken from this machine alone.",
     help_triggers("-h", "--help", "help")
 )]
 /// Runs the server.
@@ -48,6 +50,12 @@ pub struct ServeCommand {
         description = "address to listen on, can be given again (default 127.0.0.1:8080)"
     )]
     listen: Vec<String>,
+    #[argh(
+        option,
+        arg_name = "addr:port",
+        description = "address on which to speak TLS, can be given again (default none; see `muster tls init`)"
+    )]
+    tls_listen: Vec<String>,
     #[argh(
         option,
         arg_name = "dir",
@@ -65,11 +73,9 @@ pub struct ServeCommand {
 impl ServeCommand {
     /// Serves until a signal. Usage or Corrupt where it must not start, Busy where it cannot now.
     pub fn run(self) -> Result<()> {
-        let flags = Flags::new(self.config.as_deref(), self.data.as_deref()).with(
-            "http.listen",
-            "--listen",
-            self.listen,
-        );
+        let flags = Flags::new(self.config.as_deref(), self.data.as_deref())
+            .with("http.listen", "--listen", self.listen)
+            .with("tls.listen", "--tls-listen", self.tls_listen);
         let loaded = load_config(&flags)?;
         match &loaded.file {
             Some(path) => log::info!("muster {} with {}", env!("CARGO_PKG_VERSION"), path.display()),
@@ -83,12 +89,14 @@ impl ServeCommand {
         Store::look(&loaded.config.data_dir)?;
         let _lock = Lock::take(&loaded.config.data_dir, "serve")?;
         let listeners = match passed {
-            Some(listeners) => listeners,
-            None => Listeners::bind(&loaded.config.listen)?,
+            // One that was passed for TLS replaces the addresses for TLS too.
+            Some(listeners) if listeners.has_tls() => listeners,
+            Some(listeners) => listeners.and_tls(&loaded.config.tls.listen)?,
+            None => Listeners::bind(&loaded.config.listen)?.and_tls(&loaded.config.tls.listen)?,
         };
         let running = Running::start(loaded.config, listeners)?;
         signals.set_started();
-        let signal = signals.wait_for_stop();
+        let signal = signals.wait_for_stop(&|| running.read_again());
         log::info!("Stopping on {signal}");
         running.stop();
         Ok(())
@@ -104,6 +112,7 @@ struct Running {
     couriering: Couriering,
     scheduling: Scheduling,
     server: Server,
+    tls: Option<Tls>,
     stop: Stop,
     watchdog: Option<Talker>,
 }
@@ -111,22 +120,33 @@ struct Running {
 impl Running {
     fn start(mut config: Config, listeners: Listeners) -> Result<Running> {
         let limits = limits_of(&config);
+        let stop = Stop::new();
+        let tls = if listeners.has_tls() { Some(Tls::start(&config, &stop)?) } else { None };
         config.fleet.enrol = enrol(&config, &listeners);
         let app = Arc::new(open_app(config)?);
+        tell_without_account(&app)?;
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
         let purging = Purging::start(Arc::clone(&app))?;
         let couriering = Couriering::start(Arc::clone(&app))?;
         let scheduling = Scheduling::start(Arc::clone(&app))?;
-        let stop = Stop::new();
-        let server = start_server(&app, listeners, limits, &stop)?;
-        let addresses: Vec<String> = server.local_addresses().iter().map(|a| format!("http://{a}")).collect();
-        for address in &addresses {
-            log::info!("listening on {address}");
+        let server = start_server(&app, listeners, limits, &stop, tls.as_ref())?;
+        for url in server.urls() {
+            log::info!("listening on {url}");
         }
-        systemd::ready(&format!("listening on {}", addresses.join(" ")));
+        systemd::ready(&format!("listening on {}", server.urls().join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, purging, couriering, scheduling, server, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, purging, couriering, scheduling, server, tls, stop, watchdog })
+    }
+
+    /// SIGHUP: what is read from files beside the configuration is read again.
+    fn read_again(&self) {
+        match &self.tls {
+            Some(tls) => tls.files.reload(),
+            None => log::info!(
+                "SIGHUP: there is no certificate to read again; restart it for a new configuration"
+            ),
+        }
     }
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
@@ -139,6 +159,7 @@ impl Running {
             couriering,
             scheduling,
             server,
+            tls,
             stop,
             watchdog,
         } = self;
@@ -146,6 +167,7 @@ impl Running {
         stop.set();
         app.dispatch.polls.close();
         server.join(STOP_MOST);
+        drop(tls);
         drop(scheduling);
         drop(couriering);
         recomputing.stop();
@@ -158,6 +180,32 @@ impl Running {
     }
 }
 
+/// The certificate, and the thread that sees whether it changes.
+struct Tls {
+    files: Arc<TlsFiles>,
+    stop: Stop,
+    watching: Option<JoinHandle<()>>,
+}
+
+impl Tls {
+    fn start(config: &Config, stop: &Stop) -> Result<Tls> {
+        let (certificate, key) = (config.tls_certificate_path(), config.tls_key_path());
+        let files = Arc::new(TlsFiles::open(certificate, key, Clock::system())?);
+        let watching = watch_tls_files(Arc::clone(&files), stop.clone())?;
+        Ok(Tls { files, stop: stop.clone(), watching: Some(watching) })
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        // Also where the start failed, and nobody has said so yet.
+        self.stop.set();
+        if self.watching.take().is_some_and(|watching| watching.join().is_err()) {
+            log::error!("The thread that watches the certificate panicked");
+        }
+    }
+}
+
 /// Who may bring new agents, with the token ready for them.
 fn enrol(config: &Config, listeners: &Listeners) -> Enrol {
     let enrol = enrolment::resolve(config.fleet.enrol, &listeners.local_addresses());
@@ -167,6 +215,16 @@ fn enrol(config: &Config, listeners: &Listeners) -> Enrol {
         Err(error) => log::warn!("New agents can bind no key: {}", error.with_causes()),
     }
     enrol
+}
+
+/// Says how to make an account while there is none.
+fn tell_without_account(app: &App) -> Result<()> {
+    if !app.store.has_accounts()? {
+        log::info!(
+            "No account yet: changes are taken from this host alone; make one with `muster account add NAME`"
+        );
+    }
+    Ok(())
 }
 
 /// Opens the database, with the service manager asked for patience meanwhile.
@@ -187,10 +245,20 @@ fn open_app(config: Config) -> Result<App> {
 }
 
 /// Starts the HTTP server over `app`. Streams take at most half the connections.
-fn start_server(app: &Arc<App>, listeners: Listeners, limits: Limits, stop: &Stop) -> Result<Server> {
+fn start_server(
+    app: &Arc<App>,
+    listeners: Listeners,
+    limits: Limits,
+    stop: &Stop,
+    tls: Option<&Tls>,
+) -> Result<Server> {
     let slots = Slots::new(limits.connection_cap() / 2);
-    let web = Web::new(Arc::clone(app), slots, stop.clone())?;
-    Server::start(listeners, limits, Arc::new(web), stop.clone())
+    let web = Arc::new(Web::new(Arc::clone(app), slots, stop.clone())?);
+    let handler = Arc::clone(&web) as Arc<dyn Handler>;
+    let tls = tls.map(|tls| tls.files.tls());
+    let server = Server::start_with_tls(listeners, limits, handler, stop.clone(), tls)?;
+    web.set_stats(server.stats());
+    Ok(server)
 }
 
 fn limits_of(config: &Config) -> Limits {

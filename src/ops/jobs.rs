@@ -40,6 +40,7 @@ const JOBS: &[Job] = &[
         every: MINUTE,
         run: statistics::warn_of_doubles,
     },
+    Job { name: "remove ended sessions", first_after: MINUTE, every: HOUR, run: remove_ended },
     Job { name: "thin out the fleet's numbers", first_after: MINUTE, every: HOUR, run: statistics::thin },
     Job { name: "sweep what agents shared", first_after: HOUR, every: HOUR, run: sweep_shared },
     Job { name: "tidy the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: tidy },
@@ -55,6 +56,14 @@ fn forget_recent(app: &App) -> Result<()> {
     let forgotten = app.store.delete_recent_records_before(app.clock.now() - RECENT_SECS)?;
     if forgotten > 0 {
         log::debug!("Forgot {forgotten} marks of records older than a day");
+    }
+    Ok(())
+}
+
+fn remove_ended(app: &App) -> Result<()> {
+    let removed = app.store.delete_ended_sessions(app.clock.now())?;
+    if removed > 0 {
+        log::debug!("Removed {removed} sessions and API tokens that had ended");
     }
     Ok(())
 }
@@ -144,7 +153,10 @@ fn run(app: &App, stop: &(Mutex<bool>, Condvar)) {
 }
 
 fn run_one(app: &App, job: &Job) {
-    match (job.run)(app) {
+    let began = Instant::now();
+    let outcome = (job.run)(app);
+    app.counters.note_job(job.name, &outcome, app.clock.now(), began.elapsed());
+    match outcome {
         Ok(()) => log::debug!("Job done: {}", job.name),
         // A full disk is told to whoever posts; here it would be a line a minute.
         Err(error) if error.kind() == Kind::Busy => {

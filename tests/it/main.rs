@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backup;
 mod browser;
 mod cli;
 mod collector;
@@ -12,16 +13,21 @@ mod demo;
 mod derived;
 mod disk;
 mod docs;
+mod doctor;
+mod exchange;
 mod fleet;
 mod hostile;
 mod kill;
 mod limits;
 mod load;
 mod mce;
+mod metrics;
+mod openapi;
 mod records_api;
 mod retention;
 mod store;
 mod support;
 mod tidy;
+mod tls;
 mod views;
 mod wire;

@@ -13,6 +13,7 @@
 //! change of state is one atomic exchange, so a request that has come whole is never cut off.
 
 use super::head::Origin;
+use super::tls::Tls;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,8 +36,8 @@ pub(super) struct Conn {
     pub(super) number: u64,
     /// The peer's address.
     pub(super) peer: SocketAddr,
-    /// True where TLS is spoken on it.
-    pub(super) is_tls: bool,
+    /// With what TLS is spoken on it; none where it is plain.
+    pub(super) tls: Option<Arc<Tls>>,
     /// Its socket.
     pub(super) socket: Arc<TcpStream>,
     /// Microseconds since the registry was made at which it became idle, or WORKING or EVICTED.
@@ -47,7 +48,7 @@ pub(super) struct Conn {
 impl Conn {
     /// Where its requests come from.
     pub(super) fn origin(&self) -> Origin {
-        Origin { peer: self.peer, is_tls: self.is_tls }
+        Origin { peer: self.peer, is_tls: self.tls.is_some() }
     }
 
     /// A whole head has come: from now on it is not evicted. False where that has happened already.
@@ -82,6 +83,7 @@ pub(super) struct Registry {
     origin: Instant,
     is_stopping: AtomicBool,
     n_requests: AtomicU64,
+    n_turned_away: AtomicU64,
     members: Mutex<Members>,
     left: Condvar,
 }
@@ -101,14 +103,20 @@ impl Registry {
             origin: Instant::now(),
             is_stopping: AtomicBool::new(false),
             n_requests: AtomicU64::new(0),
+            n_turned_away: AtomicU64::new(0),
             members: Mutex::new(Members::default()),
             left: Condvar::new(),
         }
     }
 
     /// Takes a newcomer in, for whom the longest idle may have to go. Gives the socket back where nobody can.
-    pub(super) fn admit(&self, socket: TcpStream, origin: Origin) -> Result<Arc<Conn>, TcpStream> {
-        let address = origin.peer.ip().to_canonical();
+    pub(super) fn admit(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Arc<Conn>, TcpStream> {
+        let address = peer.ip().to_canonical();
         let mut members = self.lock();
         if !address.is_loopback() {
             let quarter = (self.cap / 4).max(1);
@@ -132,8 +140,8 @@ impl Registry {
         members.next_number += 1;
         let conn = Arc::new(Conn {
             number,
-            peer: origin.peer,
-            is_tls: origin.is_tls,
+            peer,
+            tls,
             socket: Arc::new(socket),
             state: AtomicU64::new(micros_since(self.origin)),
             origin: self.origin,
@@ -208,6 +216,16 @@ impl Registry {
         self.n_requests.load(Ordering::Relaxed)
     }
 
+    /// Connections turned away since the start.
+    pub(super) fn count_turned_away(&self) -> u64 {
+        self.n_turned_away.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that is turned away.
+    pub(super) fn note_turned_away(&self) {
+        self.n_turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a request.
     pub(super) fn note_request(&self) {
         self.n_requests.fetch_add(1, Ordering::Relaxed);
@@ -265,12 +283,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (socket, _) = listener.accept().unwrap();
-        (
-            registry
-                .admit(socket, Origin { peer: SocketAddr::new(peer.parse().unwrap(), 1), is_tls: false })
-                .ok(),
-            client,
-        )
+        (registry.admit(socket, SocketAddr::new(peer.parse().unwrap(), 1), None).ok(), client)
     }
 
     fn is_closed(mut client: &TcpStream) -> bool {

@@ -133,6 +133,7 @@ fn hostile_text_never_breaks_a_page() {
             rights: Rights::all(),
             has_accounts: false,
             csrf_token: text.into(),
+            session_digest: None,
             origin: text.into(),
         };
         document(&quarantine::render_entry(&post(text), &viewer, &correction, NOW));
@@ -331,6 +332,7 @@ fn the_forms_that_change_something_carry_the_token() {
         rights: Rights::all(),
         has_accounts: false,
         csrf_token: "token".into(),
+        session_digest: None,
         origin: String::new(),
     };
     let page = quarantine::render_entry(&post("x"), &viewer, &quarantine::Correction::default(), NOW);
