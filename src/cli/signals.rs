@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Signals of the server and of the agent. SIGTERM and SIGINT stop it in order; while it starts, and a second time, they end it at once.
-//! SIGHUP has no meaning yet.
+//! SIGHUP means that files are read again.
 
 use crate::error::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -50,11 +50,11 @@ impl Signals {
         self.is_starting.store(false, Ordering::SeqCst);
     }
 
-    /// Waits for a signal to stop; the next one ends the program at once.
-    pub fn wait_for_stop(&mut self) -> &'static str {
+    /// Waits for a signal to stop; the next one ends the program at once. Calls `on_hangup` for each SIGHUP.
+    pub fn wait_for_stop(&mut self, on_hangup: &dyn Fn()) -> &'static str {
         for signal in self.caught.forever() {
             if signal == SIGHUP {
-                log::info!("SIGHUP has no meaning yet; restart it for a new configuration");
+                on_hangup();
                 continue;
             }
             self.is_stopping.store(true, Ordering::SeqCst);

@@ -25,13 +25,16 @@ mod limits;
 mod mig;
 mod pages;
 mod proxies;
+mod record_forms;
 mod record_json;
 mod records_api;
 mod respond;
 pub mod routes;
 mod stream;
+mod tls;
 mod web;
 pub mod wire;
 
 pub use fleet_api::{double_csv, offline_csv};
+pub use tls::{TlsFiles, watch as watch_tls_files};
 pub use web::Web;

@@ -43,7 +43,8 @@ impl Web {
         getrandom::fill(&mut csrf_secret).map_err(|error| {
             Error::internal("The system has no random numbers").because(error.to_string())
         })?;
-        let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
+        let hosts =
+            Hosts::new(&app.config.hostnames, &[&app.config.listen[..], &app.config.tls.listen].concat());
         let compressing = Slots::new(compress::AT_ONCE_MAX);
         let post_limits = PostLimits::new(&app.config.limits);
         Ok(Web { app, hosts, slots, compressing, post_limits, stop, csrf_secret, large: Default::default() })

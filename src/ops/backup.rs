@@ -15,6 +15,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// The lock of those who make a backup, which a server does not mind.
+const LOCK_NAME: &str = "backup.lock";
+
 /// Bytes of a file that are digested at once.
 const READ_BYTES: usize = 1 << 20;
 /// Free bytes beyond the copy itself that a backup asks for.
@@ -67,7 +70,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 /// or it was stopped (nothing is left behind then), Corrupt where the database is damaged.
 pub fn run(options: &BackupOptions, now: i64, watch: &mut Watch<'_>) -> Result<BackupDone> {
     let path = target(options, now)?;
-    let _lock = Lock::take_for_backup(&options.data_dir)?;
+    let _lock = Lock::take_named(&options.data_dir, LOCK_NAME, "muster backup")?;
     let directory = parent(&path);
     remove_stale(options, &path)?;
     refuse_without_room(directory, copy_bytes(&database_path(&options.data_dir)))?;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
+pub mod accounts;
+pub mod api_tokens;
 pub mod attempts;
 pub mod backup;
 pub mod blacklist;
@@ -9,17 +11,21 @@ pub mod check;
 pub mod collect;
 pub mod crashes;
 pub mod custom;
+pub mod delete;
 pub mod fleet;
 pub mod jobs;
 pub mod limiter;
 pub mod machine_checks;
+pub mod passwords;
 pub mod population;
+pub mod purge;
 pub mod quarantine;
 pub mod recompute;
 pub mod restore;
 pub mod sessions;
 pub mod stats;
 pub mod thermal;
+pub mod tls_init;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -43,6 +49,8 @@ pub struct App {
     pub custom_views: custom::CustomViews,
     /// Failed logins and authentications of the API.
     pub attempts: attempts::Attempts,
+    /// Where passwords are hashed, few at a time.
+    pub hashing: passwords::Hashing,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -64,6 +72,7 @@ impl App {
             recompute: recompute::Wake::default(),
             custom_views,
             attempts,
+            hashing: passwords::Hashing::default(),
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
             warned_pairs: fleet::statistics::WarnedPairs::default(),

@@ -20,6 +20,7 @@ mod limits;
 mod load;
 mod mce;
 mod records_api;
+mod retention;
 mod store;
 mod support;
 mod tidy;

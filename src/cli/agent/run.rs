@@ -88,7 +88,8 @@ impl RunCommand {
         signals.set_started();
         let (stopped, name) = (stop.clone(), "signals".to_owned());
         let wait = move || {
-            let signal = signals.wait_for_stop();
+            let signal = signals
+                .wait_for_stop(&|| log::info!("SIGHUP has no meaning here; restart it for new options"));
             log::info!("Stopping on {signal}");
             stopped.set();
         };

@@ -13,6 +13,7 @@
 //! change of state is one atomic exchange, so a request that has come whole is never cut off.
 
 use super::head::Origin;
+use super::tls::Tls;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,8 +36,8 @@ pub(super) struct Conn {
     pub(super) number: u64,
     /// The peer's address.
     pub(super) peer: SocketAddr,
-    /// True where TLS is spoken on it.
-    pub(super) is_tls: bool,
+    /// With what TLS is spoken on it; none where it is plain.
+    pub(super) tls: Option<Arc<Tls>>,
     /// Its socket.
     pub(super) socket: Arc<TcpStream>,
     /// Microseconds since the registry was made at which it became idle, or WORKING or EVICTED.
@@ -47,7 +48,7 @@ pub(super) struct Conn {
 impl Conn {
     /// Where its requests come from.
     pub(super) fn origin(&self) -> Origin {
-        Origin { peer: self.peer, is_tls: self.is_tls }
+        Origin { peer: self.peer, is_tls: self.tls.is_some() }
     }
 
     /// A whole head has come: from now on it is not evicted. False where that has happened already.
@@ -107,8 +108,13 @@ impl Registry {
     }
 
     /// Takes a newcomer in, for whom the longest idle may have to go. Gives the socket back where nobody can.
-    pub(super) fn admit(&self, socket: TcpStream, origin: Origin) -> Result<Arc<Conn>, TcpStream> {
-        let address = origin.peer.ip().to_canonical();
+    pub(super) fn admit(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Arc<Conn>, TcpStream> {
+        let address = peer.ip().to_canonical();
         let mut members = self.lock();
         if !address.is_loopback() {
             let quarter = (self.cap / 4).max(1);
@@ -132,8 +138,8 @@ impl Registry {
         members.next_number += 1;
         let conn = Arc::new(Conn {
             number,
-            peer: origin.peer,
-            is_tls: origin.is_tls,
+            peer,
+            tls,
             socket: Arc::new(socket),
             state: AtomicU64::new(micros_since(self.origin)),
             origin: self.origin,
@@ -265,12 +271,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (socket, _) = listener.accept().unwrap();
-        (
-            registry
-                .admit(socket, Origin { peer: SocketAddr::new(peer.parse().unwrap(), 1), is_tls: false })
-                .ok(),
-            client,
-        )
+        (registry.admit(socket, SocketAddr::new(peer.parse().unwrap(), 1), None).ok(), client)
     }
 
     fn is_closed(mut client: &TcpStream) -> bool {
