@@ -35,10 +35,7 @@ fn every_planted_difference_is_found_and_mended() {
             "UPDATE backtraces SET newest_record_id = 0 WHERE id = (SELECT max(id) FROM backtraces)",
             "crashes by backtrace",
         ),
-        (
-            "DELETE FROM crashes WHERE record_id = (SELECT max(record_id) FROM crashes)",
-            "crashes: ",
-        ),
+        ("DELETE FROM crashes WHERE record_id = (SELECT max(record_id) FROM crashes)", "crashes: "),
         ("UPDATE backtraces SET guilty_id = NULL WHERE guilty_id IS NOT NULL", "guilties"),
         (
             "UPDATE functions SET backtraces = backtraces + 1 WHERE id = (SELECT min(id) FROM functions)",
