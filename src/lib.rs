@@ -2,6 +2,7 @@
 //! muster: every machine on a LAN reports in. The code map, the layers and their reasons are in ARCHITECTURE.md.
 
 pub mod agent;
+pub mod certificates;
 pub mod cli;
 pub mod client;
 pub mod clock;

@@ -10,7 +10,7 @@
 //! | `beat`, `poll` | the two threads |
 //! | `pace` | stopping, and pauses after failures |
 
-mod addresses;
+pub mod addresses;
 mod beat;
 mod host;
 mod judge;

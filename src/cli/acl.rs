@@ -7,9 +7,9 @@ use crate::error::Result;
 use crate::ops::fleet::acl;
 use crate::store::Missing;
 use crate::store::fleet::AclModule;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "acl",
@@ -26,7 +26,7 @@ pub struct AclCommand {
     what: What,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum What {
     Show(ShowCommand),
@@ -36,7 +36,7 @@ enum What {
     Import(ImportCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "show",
@@ -58,7 +58,7 @@ struct ShowCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "set",
@@ -94,7 +94,7 @@ struct SetCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "remove",
@@ -118,7 +118,7 @@ struct RemoveCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "export",
@@ -140,7 +140,7 @@ struct ExportCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "import",

@@ -17,13 +17,13 @@ use crate::ops::fleet::{cancel, preview};
 use crate::pgp::{DetachedSignature, SIGNATURE_BYTES_MAX};
 use crate::store::Missing;
 use crate::store::fleet::ActionQuery;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Actions of one `list`.
 const LIST_MAX: usize = 10_000;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "action",
@@ -40,7 +40,7 @@ pub struct ActionCommand {
     what: What,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum What {
     Text(TextCommand),
@@ -51,7 +51,7 @@ enum What {
     Cancel(CancelCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "text",
@@ -64,7 +64,7 @@ struct TextCommand {
     file: String,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "submit",
@@ -97,7 +97,7 @@ struct SubmitCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "preview",
@@ -124,7 +124,7 @@ struct PreviewCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "list",
@@ -154,7 +154,7 @@ struct ListCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "show",
@@ -180,7 +180,7 @@ struct ShowCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "cancel",

@@ -2,20 +2,29 @@
 //! From the words of the command line to a subcommand. argh does the work; what it lacks is here: `--key=value`,
 //! `--version`, and the usage text beside a refusal.
 
+use crate::cli::account::AccountCommand;
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::backup::BackupCommand;
+use crate::cli::check::CheckCommand;
+use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
+use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::export::ExportCommand;
 use crate::cli::import::ImportCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::manual::ManualCommand;
+use crate::cli::purge::PurgeCommand;
+use crate::cli::restore::RestoreCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
+use crate::cli::tls::TlsCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
-use argh::FromArgs;
+use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 use std::ffi::OsString;
 
 /// What the command line comes to.
@@ -28,7 +37,7 @@ pub enum Parsed {
     Refused(String),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     description = "Collects what the machines of a LAN report and shows it: one binary, one SQLite file.\n\n\
     `{command_name} serve` runs the server; `{command_name} COMMAND --help` tells more about a command.\n\
@@ -49,33 +58,57 @@ struct TopLevel {
 }
 
 /// The subcommands.
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run; ArgsInfo cannot look into a box")]
 pub enum Command {
     /// Runs the server.
     Serve(ServeCommand),
     /// Checks or shows the configuration.
     Config(ConfigCommand),
     /// Sends a record.
-    Send(Box<SendCommand>),
+    Send(SendCommand),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
     /// Writes records to a file or hands them over as they come.
-    Export(Box<ExportCommand>),
+    Export(ExportCommand),
     /// Stores the records of files.
     Import(ImportCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.
     Spool(SpoolCommand),
+    /// Copies the database.
+    Backup(BackupCommand),
+    /// Makes and shows certificates.
+    Tls(TlsCommand),
+    /// Puts a backup in the place of the database.
+    Restore(RestoreCommand),
+    /// Compares the database with itself and with the spool.
+    Check(CheckCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.
     Action(ActionCommand),
     /// Shows or changes whose signatures an action needs.
     Acl(AclCommand),
+    /// Adds, lists and changes accounts.
+    Account(AccountCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
+    /// Removes what has been kept long enough.
+    Purge(PurgeCommand),
+    /// Deletes chosen records.
+    Delete(DeleteCommand),
+    /// Writes the manual as man pages.
+    Manual(ManualCommand),
+    /// Prints what a shell needs to complete commands.
+    Completions(CompletionsCommand),
+}
+
+/// The program and its commands as the help texts describe them.
+pub fn info() -> CommandInfoWithArgs {
+    TopLevel::get_args_info()
 }
 
 /// Reads the command line.

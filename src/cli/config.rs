@@ -4,9 +4,9 @@
 use crate::cli::{load_config, print};
 use crate::config::{Flags, show, template};
 use crate::error::Result;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "config",
@@ -19,14 +19,14 @@ pub struct ConfigCommand {
     action: Action,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum Action {
     Check(CheckCommand),
     Show(ShowCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "check",
@@ -44,7 +44,7 @@ struct CheckCommand {
     data: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "show",

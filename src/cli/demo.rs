@@ -9,9 +9,9 @@ use crate::demo::{self, DemoOptions};
 use crate::error::Result;
 use crate::model::time;
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "demo",

@@ -11,7 +11,7 @@ use crate::ops::App;
 use crate::ops::export::follow::{Follow, Start, check_name, follow};
 use crate::ops::export::{Ended, Format, export};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::{File, OpenOptions};
@@ -25,7 +25,7 @@ const BATCH_RECORDS: usize = 10_000;
 /// Most records of a batch that may be asked for.
 const BATCH_RECORDS_MAX: usize = 1_000_000;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "export",

@@ -11,10 +11,10 @@ use crate::ops::import::rejects::Rejects;
 use crate::ops::import::source::Source;
 use crate::ops::import::{Format, Options, Outcome, import};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::path::PathBuf;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "import",

@@ -11,9 +11,9 @@ use crate::ops::fleet::investigators::{self, Adding, Changing};
 use crate::pgp::KEY_BYTES_MAX;
 use crate::store::Missing;
 use crate::store::fleet::InvestigatorRow;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "investigator",
@@ -30,7 +30,7 @@ pub struct InvestigatorCommand {
     what: What,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum What {
     Add(AddCommand),
@@ -43,7 +43,7 @@ enum What {
     Remove(RemoveCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "add",
@@ -80,7 +80,7 @@ struct AddCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "list",
@@ -102,7 +102,7 @@ struct ListCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "permissions",
@@ -128,7 +128,7 @@ struct PermissionsCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "apikey",
@@ -160,7 +160,7 @@ struct ApiKeyCommand {
 #[rustfmt::skip]
 macro_rules! about_one {
     ($command:ident, $word:tt, $description:tt) => {
-        #[derive(FromArgs)]
+        #[derive(ArgsInfo, FromArgs)]
         #[argh(subcommand, name = $word, description = $description, help_triggers("-h", "--help", "help"))]
         struct $command {
             #[argh(positional, arg_name = "who", description = "id, fingerprint or whole name")]

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `muster send`: posts one record, made of this machine's facts and what the options say.
 
+use crate::certificates::read_file;
 use crate::cli::print;
 use crate::client::base_url::BaseUrl;
 use crate::client::send::{self, Encoding, SendOptions};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 /// The largest payload that is read: more than any server can be told to take.
 const PAYLOAD_BYTES_MAX: u64 = 64 << 20;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "send",
@@ -37,6 +39,12 @@ pub struct SendCommand {
         description = "server (default http://127.0.0.1:8080/)"
     )]
     url: String,
+    #[argh(
+        option,
+        arg_name = "file",
+        description = "certificates in PEM form that the server's is checked by (default the public ones)"
+    )]
+    ca: Option<String>,
     #[argh(
         option,
         arg_name = "header|json",
@@ -113,6 +121,7 @@ impl SendCommand {
         let url = BaseUrl::parse(&self.url)?;
         let mut options = SendOptions::new(url.clone(), Clock::system().now())?;
         options.encoding = self.encoding;
+        options.ca_pem = self.ca.as_deref().map(certificates).transpose()?;
         options.is_external = self.external;
         for (name, value) in self.fields() {
             if let Some(value) = value {
@@ -151,6 +160,10 @@ impl SendCommand {
             ("event_id", self.event_id.as_ref()),
         ]
     }
+}
+
+fn certificates(path: &str) -> Result<String> {
+    read_file(Path::new(path)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn encoding(word: &str) -> std::result::Result<Encoding, String> {

@@ -13,24 +13,26 @@ use crate::cli::{data_dir, load_config};
 use crate::clock::Clock;
 use crate::config::{Config, Enrol, Flags};
 use crate::error::Result;
-use crate::http::Web;
 use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
+use crate::http::{TlsFiles, Web, watch_tls_files};
 use crate::ops::App;
 use crate::ops::fleet::commands::Couriering;
 use crate::ops::fleet::dispatch::Scheduling;
 use crate::ops::fleet::enrolment;
 use crate::ops::jobs::Jobs;
+use crate::ops::purge::Purging;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// What runs at the stop has so long to finish.
 const STOP_MOST: Duration = Duration::from_secs(10);
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "serve",
@@ -49,6 +51,12 @@ pub struct ServeCommand {
     listen: Vec<String>,
     #[argh(
         option,
+        arg_name = "addr:port",
+        description = "address on which to speak TLS, can be given again (default none; see `muster tls init`)"
+    )]
+    tls_listen: Vec<String>,
+    #[argh(
+        option,
         arg_name = "dir",
         description = "data directory (default $STATE_DIRECTORY, else ./muster-data)"
     )]
@@ -64,11 +72,9 @@ pub struct ServeCommand {
 impl ServeCommand {
     /// Serves until a signal. Usage or Corrupt where it must not start, Busy where it cannot now.
     pub fn run(self) -> Result<()> {
-        let flags = Flags::new(self.config.as_deref(), self.data.as_deref()).with(
-            "http.listen",
-            "--listen",
-            self.listen,
-        );
+        let flags = Flags::new(self.config.as_deref(), self.data.as_deref())
+            .with("http.listen", "--listen", self.listen)
+            .with("tls.listen", "--tls-listen", self.tls_listen);
         let loaded = load_config(&flags)?;
         match &loaded.file {
             Some(path) => log::info!("muster {} with {}", env!("CARGO_PKG_VERSION"), path.display()),
@@ -82,12 +88,14 @@ impl ServeCommand {
         Store::look(&loaded.config.data_dir)?;
         let _lock = Lock::take(&loaded.config.data_dir, "serve")?;
         let listeners = match passed {
-            Some(listeners) => listeners,
-            None => Listeners::bind(&loaded.config.listen)?,
+            // One that was passed for TLS replaces the addresses for TLS too.
+            Some(listeners) if listeners.has_tls() => listeners,
+            Some(listeners) => listeners.and_tls(&loaded.config.tls.listen)?,
+            None => Listeners::bind(&loaded.config.listen)?.and_tls(&loaded.config.tls.listen)?,
         };
         let running = Running::start(loaded.config, listeners)?;
         signals.set_started();
-        let signal = signals.wait_for_stop();
+        let signal = signals.wait_for_stop(&|| running.read_again());
         log::info!("Stopping on {signal}");
         running.stop();
         Ok(())
@@ -99,9 +107,11 @@ struct Running {
     app: Arc<App>,
     jobs: Jobs,
     recomputing: Recomputing,
+    purging: Purging,
     couriering: Couriering,
     scheduling: Scheduling,
     server: Server,
+    tls: Option<Tls>,
     stop: Stop,
     watchdog: Option<Talker>,
 }
@@ -109,38 +119,88 @@ struct Running {
 impl Running {
     fn start(mut config: Config, listeners: Listeners) -> Result<Running> {
         let limits = limits_of(&config);
+        let stop = Stop::new();
+        let tls = if listeners.has_tls() { Some(Tls::start(&config, &stop)?) } else { None };
         config.fleet.enrol = enrol(&config, &listeners);
         let app = Arc::new(open_app(config)?);
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
+        let purging = Purging::start(Arc::clone(&app))?;
         let couriering = Couriering::start(Arc::clone(&app))?;
         let scheduling = Scheduling::start(Arc::clone(&app))?;
-        let stop = Stop::new();
-        let server = start_server(&app, listeners, limits, &stop)?;
-        let addresses: Vec<String> = server.local_addresses().iter().map(|a| format!("http://{a}")).collect();
-        for address in &addresses {
-            log::info!("listening on {address}");
+        let server = start_server(&app, listeners, limits, &stop, tls.as_ref())?;
+        for url in server.urls() {
+            log::info!("listening on {url}");
         }
-        systemd::ready(&format!("listening on {}", addresses.join(" ")));
+        systemd::ready(&format!("listening on {}", server.urls().join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, couriering, scheduling, server, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, purging, couriering, scheduling, server, tls, stop, watchdog })
+    }
+
+    /// SIGHUP: what is read from files beside the configuration is read again.
+    fn read_again(&self) {
+        match &self.tls {
+            Some(tls) => tls.files.reload(),
+            None => log::info!(
+                "SIGHUP: there is no certificate to read again; restart it for a new configuration"
+            ),
+        }
     }
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, couriering, scheduling, server, stop, watchdog } = self;
+        let Running {
+            app,
+            jobs,
+            mut recomputing,
+            mut purging,
+            couriering,
+            scheduling,
+            server,
+            tls,
+            stop,
+            watchdog,
+        } = self;
         systemd::stopping("finishing what runs");
         stop.set();
         app.dispatch.polls.close();
         server.join(STOP_MOST);
+        drop(tls);
         drop(scheduling);
         drop(couriering);
         recomputing.stop();
+        purging.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();
         drop(watchdog);
         drop(jobs);
         log::info!("Stopped");
+    }
+}
+
+/// The certificate, and the thread that sees whether it changes.
+struct Tls {
+    files: Arc<TlsFiles>,
+    stop: Stop,
+    watching: Option<JoinHandle<()>>,
+}
+
+impl Tls {
+    fn start(config: &Config, stop: &Stop) -> Result<Tls> {
+        let (certificate, key) = (config.tls_certificate_path(), config.tls_key_path());
+        let files = Arc::new(TlsFiles::open(certificate, key, Clock::system())?);
+        let watching = watch_tls_files(Arc::clone(&files), stop.clone())?;
+        Ok(Tls { files, stop: stop.clone(), watching: Some(watching) })
+    }
+}
+
+impl Drop for Tls {
+    fn drop(&mut self) {
+        // Also where the start failed, and nobody has said so yet.
+        self.stop.set();
+        if self.watching.take().is_some_and(|watching| watching.join().is_err()) {
+            log::error!("The thread that watches the certificate panicked");
+        }
     }
 }
 
@@ -173,10 +233,17 @@ fn open_app(config: Config) -> Result<App> {
 }
 
 /// Starts the HTTP server over `app`. Streams take at most half the connections.
-fn start_server(app: &Arc<App>, listeners: Listeners, limits: Limits, stop: &Stop) -> Result<Server> {
+fn start_server(
+    app: &Arc<App>,
+    listeners: Listeners,
+    limits: Limits,
+    stop: &Stop,
+    tls: Option<&Tls>,
+) -> Result<Server> {
     let slots = Slots::new(limits.connection_cap() / 2);
     let web = Web::new(Arc::clone(app), slots, stop.clone())?;
-    Server::start(listeners, limits, Arc::new(web), stop.clone())
+    let tls = tls.map(|tls| tls.files.tls());
+    Server::start_with_tls(listeners, limits, Arc::new(web), stop.clone(), tls)
 }
 
 fn limits_of(config: &Config) -> Limits {

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Signals of the server and of the agent. SIGTERM and SIGINT stop it in order; while it starts, and a second time, they end it at once.
-//! SIGHUP has no meaning yet.
+//! SIGHUP means that files are read again.
 
 use crate::error::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::register_conditional_shutdown;
+use signal_hook::flag::{register, register_conditional_shutdown};
 use signal_hook::low_level::signal_name;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A flag that the first SIGTERM or SIGINT sets; the second ends the program at once. Internal where the system does not
-/// allow it.
+/// For a command with long work: set by SIGTERM and SIGINT; the second one ends the program at once.
 pub fn stop_flag() -> Result<Arc<AtomicBool>> {
-    let is_stopping = Arc::new(AtomicBool::new(false));
+    let is_stopped = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        register_conditional_shutdown(signal, 1, Arc::clone(&is_stopping))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&is_stopping)))
+        // In this order the first signal finds the flag not yet set.
+        register_conditional_shutdown(signal, 1, Arc::clone(&is_stopped))
+            .and_then(|_| register(signal, Arc::clone(&is_stopped)))
             .map_err(|error| Error::internal("Cannot catch signals").because(error))?;
     }
-    Ok(is_stopping)
+    Ok(is_stopped)
 }
 
 /// The caught signals.
@@ -50,11 +50,11 @@ impl Signals {
         self.is_starting.store(false, Ordering::SeqCst);
     }
 
-    /// Waits for a signal to stop; the next one ends the program at once.
-    pub fn wait_for_stop(&mut self) -> &'static str {
+    /// Waits for a signal to stop; the next one ends the program at once. Calls `on_hangup` for each SIGHUP.
+    pub fn wait_for_stop(&mut self, on_hangup: &dyn Fn()) -> &'static str {
         for signal in self.caught.forever() {
             if signal == SIGHUP {
-                log::info!("SIGHUP has no meaning yet; restart it for a new configuration");
+                on_hangup();
                 continue;
             }
             self.is_stopping.store(true, Ordering::SeqCst);

@@ -6,13 +6,13 @@ use crate::error::{Error, Kind, Result};
 use crate::ops::fleet::cancel;
 use crate::ops::fleet::spooling::{Differences, Mode, after_cancel, reconcile};
 use crate::store::{Lock, Missing};
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::time::Duration;
 
 /// What a running server is about to move is in its place after this.
 const SECOND_LOOK_AFTER: Duration = Duration::from_secs(1);
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "spool",
@@ -26,13 +26,13 @@ pub struct SpoolCommand {
     what: What,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum What {
     Check(CheckCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "check",

@@ -10,10 +10,10 @@ use crate::model::filter::shortened;
 use crate::model::nearest::nearest;
 use crate::ops::custom::{CustomViews, check, read_view};
 use crate::store::{CustomQuery, CustomReader, Missing, Store, database_path};
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::path::Path;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "view",
@@ -28,7 +28,7 @@ pub struct ViewCommand {
     action: Action,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
 enum Action {
     Check(CheckCommand),
@@ -36,7 +36,7 @@ enum Action {
     Sample(SampleCommand),
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "check",
@@ -54,7 +54,7 @@ struct CheckCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "list",
@@ -77,7 +77,7 @@ struct ListCommand {
     config: Option<String>,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "sample",

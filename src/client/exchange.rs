@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use std::io;
 use std::time::Duration;
 use ureq::http::Response;
-use ureq::tls::TlsConfig;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 /// How long an exchange may take in all, from the look-up of the name to the last byte of the answer.
@@ -23,11 +23,6 @@ pub struct Answer {
 }
 
 /// A client that talks to the server named and to nobody else: no proxy, no redirect.
-pub fn agent() -> Agent {
-    agent_with(TlsConfig::builder().build())
-}
-
-/// The same, with TLS of a kind of its own.
 pub fn agent_with(tls: TlsConfig) -> Agent {
     Agent::config_builder()
         .timeout_global(Some(EXCHANGE_MOST))
@@ -39,6 +34,28 @@ pub fn agent_with(tls: TlsConfig) -> Agent {
         .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
         .build()
         .into()
+}
+
+/// TLS that checks a server's certificate by those of `ca_pem`, by the public authorities where none are given. Usage
+/// where there is no certificate in it.
+pub fn tls_of(ca_pem: Option<&str>) -> Result<TlsConfig> {
+    let Some(pem) = ca_pem else { return Ok(TlsConfig::builder().build()) };
+    Ok(TlsConfig::builder().root_certs(root_certificates(pem)?).build())
+}
+
+fn root_certificates(pem: &str) -> Result<RootCerts> {
+    let cannot = || Error::usage("The file of certificates cannot be read; it must be PEM");
+    let mut certificates: Vec<Certificate<'static>> = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        match item.map_err(|error| cannot().because(error))? {
+            PemItem::Certificate(certificate) => certificates.push(certificate),
+            _ => return Err(Error::usage("The file of certificates has a private key in it; it must not")),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(cannot());
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 /// Reads the answer to a request to `url`, which may take `most` and have `bytes_max` bytes. Kinds: Busy where nobody
@@ -61,6 +78,11 @@ fn explain(url: &str, error: ureq::Error, most: Duration) -> Error {
         ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => (
             Kind::Busy,
             format!("Nobody listens at {url}; start the server with `muster serve`, or correct its address"),
+        ),
+        // What rustls says of the other side's certificate comes so.
+        ureq::Error::Io(cause) if cause.kind() == io::ErrorKind::InvalidData => (
+            Kind::Busy,
+            format!("No TLS connection to {url}: {cause}; for a certificate of your own authority give --ca"),
         ),
         ureq::Error::Io(cause) => (Kind::Busy, format!("The connection to {url} failed: {cause}")),
         ureq::Error::HostNotFound => (Kind::Usage, format!("The host of {url} is not known; check its name")),

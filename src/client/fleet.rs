@@ -3,14 +3,13 @@
 //! to believe a word of it is the agent's business.
 
 use crate::client::base_url::BaseUrl;
-use crate::client::exchange::{Answer, EXCHANGE_MOST, agent_with, answer};
+use crate::client::exchange::{Answer, EXCHANGE_MOST, agent_with, answer, tls_of};
 use crate::error::{Error, Kind, Result};
 use crate::model::filter::shortened;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::time::Duration;
 use ureq::Agent;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 /// Most bytes of an answer with commands: each may have an action of 4 MiB.
 const COMMANDS_BYTES_MAX: u64 = 32 << 20;
@@ -57,11 +56,12 @@ impl FleetClient {
         {
             return Err(Error::usage("The token is no word of ASCII characters; see `muster agent token`"));
         }
-        let tls = match ca_pem {
-            Some(pem) => TlsConfig::builder().root_certs(root_certificates(pem)?).build(),
-            None => TlsConfig::builder().build(),
-        };
-        Ok(FleetClient { agent: agent_with(tls), server, authorization: format!("Bearer {key}"), token })
+        Ok(FleetClient {
+            agent: agent_with(tls_of(ca_pem)?),
+            server,
+            authorization: format!("Bearer {key}"),
+            token,
+        })
     }
 
     /// Tells the server that the agent lives. Kinds: Unauthorized where it is not to be enrolled or the key is another
@@ -119,21 +119,6 @@ impl FleetClient {
     fn not_understood(&self, path: &str) -> Error {
         Error::new(Kind::Busy, format!("{} gave an answer that is not understood", self.server.join(path)))
     }
-}
-
-fn root_certificates(pem: &str) -> Result<RootCerts> {
-    let cannot = || Error::usage("The file of certificates cannot be read; it must be PEM");
-    let mut certificates: Vec<Certificate<'static>> = Vec::new();
-    for item in parse_pem(pem.as_bytes()) {
-        match item.map_err(|error| cannot().because(error))? {
-            PemItem::Certificate(certificate) => certificates.push(certificate),
-            _ => return Err(Error::usage("The file of certificates has a private key in it; it must not")),
-        }
-    }
-    if certificates.is_empty() {
-        return Err(cannot());
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 fn read_answer(url: &str, answer: Answer) -> Result<String> {
@@ -197,10 +182,11 @@ mod tests {
 
     #[test]
     fn certificates_must_be_certificates() {
-        assert!(root_certificates("").is_err());
-        assert!(root_certificates("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").is_err());
+        let connect = |pem| FleetClient::new(BaseUrl::parse("a").unwrap(), "k", None, Some(pem));
+        assert!(connect("").is_err());
+        assert!(connect("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").is_err());
         let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(root_certificates(&pem.repeat(2)).is_ok());
+        assert!(connect(&pem.repeat(2)).is_ok());
         let server = || BaseUrl::parse("a").unwrap();
         assert!(FleetClient::new(server(), "k", Some("two words".into()), None).is_err());
         assert!(FleetClient::new(server(), "k", Some("word".into()), Some(pem)).is_ok());

@@ -4,7 +4,7 @@
 //! Nothing is validated here: what the server says to a broken field is worth seeing.
 
 use crate::client::base_url::BaseUrl;
-use crate::client::exchange::{Answer, EXCHANGE_MOST, RECORD_BYTES_MAX, agent, answer};
+use crate::client::exchange::{Answer, EXCHANGE_MOST, RECORD_BYTES_MAX, agent_with, answer, tls_of};
 use crate::client::facts::Facts;
 use crate::error::{Error, Kind, Result};
 use crate::model::record::hex;
@@ -27,6 +27,8 @@ pub enum Encoding {
 pub struct SendOptions {
     /// The server.
     pub url: BaseUrl,
+    /// The certificates that the server's is checked by; the public authorities where none are given.
+    pub ca_pem: Option<String>,
     /// How the record is encoded.
     pub encoding: Encoding,
     /// `X-Telemetry-TID`.
@@ -45,6 +47,7 @@ impl SendOptions {
         let facts = Facts::of_this_machine();
         Ok(SendOptions {
             url,
+            ca_pem: None,
             encoding: Encoding::Header,
             tid: DEFAULT_TID.to_owned(),
             is_external: false,
@@ -105,7 +108,8 @@ pub struct Sent {
 /// where a value cannot be sent.
 pub fn run(options: &SendOptions) -> Result<Sent> {
     let url = options.url.join("/");
-    let mut request = agent().post(&url).header("X-Telemetry-TID", header_value("tid", &options.tid)?);
+    let agent = agent_with(tls_of(options.ca_pem.as_deref())?);
+    let mut request = agent.post(&url).header("X-Telemetry-TID", header_value("tid", &options.tid)?);
     if options.is_external {
         request = request.header("X-CLR-External", "true");
     }

@@ -100,6 +100,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// `tls.certificate`, taken from the data directory where it is relative.
+    pub fn tls_certificate_path(&self) -> PathBuf {
+        self.data_dir.join(&self.tls.certificate)
+    }
+
+    /// `tls.key`, likewise.
+    pub fn tls_key_path(&self) -> PathBuf {
+        self.data_dir.join(&self.tls.key)
+    }
+
     /// Every setting at its default, with this data directory.
     pub fn defaults(data_dir: &Path) -> Config {
         let mut config = Config {

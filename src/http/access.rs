@@ -18,8 +18,7 @@ use crate::http::wire::Head;
 use crate::model::account::{LoggedIn, Need, Rights, Who};
 use crate::model::audit::Actor;
 use crate::model::record::hex;
-use crate::ops::sessions;
-use crate::store::secret_digest;
+use crate::ops::{api_tokens, sessions};
 use rouille::{Response, url::form_urlencoded};
 use sha2::{Digest, Sha256};
 
@@ -62,9 +61,10 @@ fn bearer(head: &Head) -> Option<&str> {
 
 fn of_token(web: &Web, head: &Head, token: &str) -> Result<LoggedIn> {
     let app = web.app();
-    let account = app.store.account_of_token(secret_digest(token), app.clock.now())?;
+    let trial = app.attempts.begin(head.peer.ip(), None)?;
+    let account = api_tokens::account(app, token)?;
     account.ok_or_else(|| {
-        app.failures.add(head.peer.ip());
+        trial.fail();
         Error::new(
             Kind::Unauthorized,
             "This API token is not known, or it has ended; `muster account token` makes one",

@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::http::call::{Call, PAIRS_MAX, parse_pairs, query_of};
 use crate::http::hosts::Hosts;
+use crate::http::limits::PostLimits;
 use crate::http::routes::{self, Body, Found};
 use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stop};
 use crate::http::{access, compress, pages, proxies, respond};
@@ -29,6 +30,7 @@ pub struct Web {
     hosts: Hosts,
     slots: Slots,
     compressing: Slots,
+    post_limits: PostLimits,
     stop: Stop,
     csrf_secret: [u8; 32],
     large: [Mutex<()>; LARGE_AT_ONCE],
@@ -41,9 +43,11 @@ impl Web {
         getrandom::fill(&mut csrf_secret).map_err(|error| {
             Error::internal("The system has no random numbers").because(error.to_string())
         })?;
-        let hosts = Hosts::new(&app.config.hostnames, &app.config.listen);
+        let hosts =
+            Hosts::new(&app.config.hostnames, &[&app.config.listen[..], &app.config.tls.listen].concat());
         let compressing = Slots::new(compress::AT_ONCE_MAX);
-        Ok(Web { app, hosts, slots, compressing, stop, csrf_secret, large: Default::default() })
+        let post_limits = PostLimits::new(&app.config.limits);
+        Ok(Web { app, hosts, slots, compressing, post_limits, stop, csrf_secret, large: Default::default() })
     }
 
     /// The application.
@@ -138,6 +142,9 @@ impl Web {
                 if !route.any_host {
                     self.hosts.check(head)?;
                 }
+                if route.body == Body::Record {
+                    self.post_limits.take(head.peer.ip())?;
+                }
                 self.body_bytes_max(route.body, head)
             }
         };
@@ -187,10 +194,6 @@ impl Handler for Web {
             _ => respond::error(&head, &error),
         });
         drop(held);
-        if response.status_code == 401 {
-            // Who guesses waits, and holds up nobody else.
-            std::thread::sleep(self.app.failures.delay(head.peer.ip()));
-        }
         not_sniffed(compress::apply(&head, response, &self.compressing))
     }
 

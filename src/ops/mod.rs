@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
+pub mod accounts;
+pub mod api_tokens;
+pub mod attempts;
+pub mod backup;
 pub mod blacklist;
 pub mod builds;
+pub mod check;
 pub mod collect;
 pub mod crashes;
 pub mod custom;
+pub mod delete;
 pub mod export;
 pub mod fleet;
 pub mod import;
 pub mod jobs;
+pub mod limiter;
 pub mod machine_checks;
+pub mod passwords;
 pub mod population;
+pub mod purge;
 pub mod quarantine;
 pub mod recompute;
+pub mod restore;
 pub mod sessions;
 pub mod stats;
 pub mod thermal;
+pub mod tls_init;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -38,8 +49,10 @@ pub struct App {
     pub recompute: recompute::Wake,
     /// The files of the views directory.
     pub custom_views: custom::CustomViews,
-    /// Failed authentications of the API.
-    pub failures: fleet::authenticate::Failures,
+    /// Failed logins and authentications of the API.
+    pub attempts: attempts::Attempts,
+    /// Where passwords are hashed, few at a time.
+    pub hashing: passwords::Hashing,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -53,13 +66,15 @@ impl App {
     pub fn new(config: Config, clock: Clock, store: Store) -> App {
         let custom_views = custom::CustomViews::new(config.data_dir.join(&config.views_dir));
         let spool = Arc::new(Spool::new(config.data_dir.join(&config.fleet.spool_dir)));
+        let attempts = attempts::Attempts::new(&config.limits);
         App {
             config,
             clock,
             store,
             recompute: recompute::Wake::default(),
             custom_views,
-            failures: fleet::authenticate::Failures::default(),
+            attempts,
+            hashing: passwords::Hashing::default(),
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
             warned_pairs: fleet::statistics::WarnedPairs::default(),

@@ -68,7 +68,7 @@ pub fn load(app: &App) -> Result<Data> {
     Ok(Data {
         now: app.clock.now(),
         investigators: app.store.list_investigators()?,
-        n_failures: app.failures.total(),
+        n_failures: app.attempts.count_failed(),
     })
 }
 

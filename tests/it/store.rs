@@ -118,7 +118,7 @@ fn a_new_file_gives_space_back_and_is_checked() {
     let store = Store::open(&options(directory.path(), &Clock::fixed(NOW))).unwrap();
     store.insert_record(&record(1)).unwrap();
     store.quick_check().unwrap();
-    store.tidy().unwrap();
+    store.tidy(|| true).unwrap();
     drop(store);
     let connection = database(directory.path());
     let auto_vacuum: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).unwrap();

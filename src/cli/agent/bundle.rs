@@ -5,10 +5,10 @@ use crate::cli::{open_app, print};
 use crate::error::Result;
 use crate::ops::fleet::acl::write_bundle;
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::path::Path;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "bundle",

@@ -6,9 +6,9 @@ use crate::config::Flags;
 use crate::error::Result;
 use crate::ops::fleet::enrolment::{make_token, unbind};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "token",
@@ -45,7 +45,7 @@ impl TokenCommand {
     }
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "unbind",

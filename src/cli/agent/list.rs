@@ -8,7 +8,7 @@ use crate::model::time::{age_text, rfc3339};
 use crate::ops::fleet::agent_search::{parse, search};
 use crate::store::Missing;
 use crate::store::fleet::AgentRow;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
 /// Agents that are listed where nothing is said.
 const LIMIT: usize = 100;
@@ -17,7 +17,7 @@ const LIMIT_MAX: usize = 100_000;
 /// Agents that are printed at a time.
 const ROWS_AT_ONCE: usize = 1_000;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "list",
@@ -117,7 +117,7 @@ fn line_of(agent: &AgentRow, now: i64) -> String {
     )
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "show",

@@ -9,9 +9,9 @@ mod offline;
 mod run;
 
 use crate::error::Result;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "agent",
@@ -25,12 +25,13 @@ pub struct AgentCommand {
     action: Action,
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value a run; ArgsInfo cannot look into a box")]
 enum Action {
-    Run(Box<run::RunCommand>),
+    Run(run::RunCommand),
     Bundle(bundle::BundleCommand),
-    List(Box<list::ListCommand>),
+    List(list::ListCommand),
     Show(list::ShowCommand),
     Offline(offline::OfflineCommand),
     Double(offline::DoubleCommand),

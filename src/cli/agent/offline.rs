@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::http::{double_csv, offline_csv};
 use crate::ops::fleet::agents::{DAYS_MAX, DOUBLE_MINUTES, MINUTES_MAX, OfflineWindow, double, offline};
 use crate::store::Missing;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "offline",
@@ -56,7 +56,7 @@ impl OfflineCommand {
     }
 }
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "double",

@@ -7,14 +7,14 @@ use crate::client::base_url::BaseUrl;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::systemd;
-use argh::FromArgs;
+use argh::{ArgsInfo, FromArgs};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Bytes of a file with a token or of one with certificates; a larger one is refused.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
-#[derive(FromArgs)]
+#[derive(ArgsInfo, FromArgs)]
 #[argh(
     subcommand,
     name = "run",
@@ -88,7 +88,8 @@ impl RunCommand {
         signals.set_started();
         let (stopped, name) = (stop.clone(), "signals".to_owned());
         let wait = move || {
-            let signal = signals.wait_for_stop();
+            let signal = signals
+                .wait_for_stop(&|| log::info!("SIGHUP has no meaning here; restart it for new options"));
             log::info!("Stopping on {signal}");
             stopped.set();
         };

@@ -59,9 +59,10 @@ pub fn failure(head: &Head, status: u16, code: &str, message: &str) -> Response 
     send(status, collection.to_json())
 }
 
-/// The server as the client called it, `http://HOST`.
+/// The server as the client called it, `http://HOST`, or `https://HOST` where it came over TLS.
 fn base(head: &Head) -> String {
-    format!("http://{}", head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost"))
+    let scheme = if head.is_tls { "https" } else { "http" };
+    format!("{scheme}://{}", head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost"))
 }
 
 /// The address of something below `/api/v1`.

@@ -5,6 +5,7 @@ use super::connection::{self, Shared};
 use super::listener::Listening;
 use super::registry::Conn;
 use super::reply::{Manner, Writer};
+use super::tls::Tls;
 use super::transport::Transport;
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
@@ -33,7 +34,7 @@ pub(super) fn run(shared: &Arc<Shared>, listening: &Listening) {
     let mut loop_ = AcceptLoop { shared, complaints: Complaints::default(), turned_away: VecDeque::new() };
     while !shared.registry.is_stopping() {
         match listening.socket.accept() {
-            Ok((socket, peer)) => loop_.take(socket, peer),
+            Ok((socket, peer)) => loop_.take(socket, peer, shared.tls.as_ref().filter(|_| listening.is_tls)),
             // Shutting the socket wakes us with an error.
             Err(_) if shared.registry.is_stopping() => break,
             Err(error) => loop_.survive(&error),
@@ -49,13 +50,13 @@ struct AcceptLoop<'a> {
 }
 
 impl AcceptLoop<'_> {
-    fn take(&mut self, socket: TcpStream, peer: SocketAddr) {
+    fn take(&mut self, socket: TcpStream, peer: SocketAddr, tls: Option<&Arc<Tls>>) {
         // Answers are written whole: waiting for more to send would only delay them. It fails where the peer is gone
         // already, which the first read notices.
         let _ = socket.set_nodelay(true);
-        match self.shared.registry.admit(socket, peer) {
+        match self.shared.registry.admit(socket, peer, tls.cloned()) {
             Ok(conn) => self.serve(&conn),
-            Err(socket) => self.turn_away(socket),
+            Err(socket) => self.turn_away(socket, tls.is_some()),
         }
     }
 
@@ -66,9 +67,12 @@ impl AcceptLoop<'_> {
         }
     }
 
-    /// All connections are at work: says so at once.
-    fn turn_away(&mut self, socket: TcpStream) {
+    /// All connections are at work: says so at once, but not by TLS: a handshake would hold up who comes next.
+    fn turn_away(&mut self, socket: TcpStream, is_tls: bool) {
         self.complaints.log("A connection is turned away", &io::Error::other("all are at work"));
+        if is_tls {
+            return;
+        }
         let response = connection::refusal(
             &*self.shared.handler,
             503,

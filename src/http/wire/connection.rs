@@ -16,6 +16,7 @@ use super::input::Input;
 use super::limits::Limits;
 use super::registry::{Conn, Registry};
 use super::reply::{self, Manner, Writer};
+use super::tls::Tls;
 use super::transport::Transport;
 use super::workers::Workers;
 use rouille::{Request, Response};
@@ -46,6 +47,8 @@ pub(super) struct Shared {
     pub(super) registry: Registry,
     pub(super) bounds: Bounds,
     pub(super) workers: Workers,
+    /// What speaks TLS; none where no socket does.
+    pub(super) tls: Option<Arc<Tls>>,
 }
 
 /// What becomes of the connection after a request.
@@ -55,13 +58,19 @@ enum Next {
     Again,
     /// It is over, and nothing more is expected from the peer.
     Close,
+    /// It broke off: the peer must not take what it has for the whole.
+    Broken,
     /// It is over, but the peer may still be sending.
     Discard,
 }
 
 /// Serves a connection until it ends.
 pub(super) fn serve(shared: &Shared, conn: &Conn) {
-    let transport = Transport::plain(Arc::clone(&conn.socket), shared.limits.write_timeout);
+    let (socket, write_timeout) = (Arc::clone(&conn.socket), shared.limits.write_timeout);
+    let transport = match &conn.tls {
+        None => Transport::plain(socket, write_timeout),
+        Some(tls) => Transport::tls(socket, write_timeout, tls),
+    };
     let mut connection = Connection {
         shared,
         conn,
@@ -118,7 +127,8 @@ impl Connection<'_> {
             self.conn.begin_idle();
             match next {
                 Next::Again => {}
-                Next::Close => return,
+                Next::Broken => return,
+                Next::Close => return self.input.transport.say_farewell(),
                 Next::Discard => return self.discard(),
             }
         }
@@ -143,7 +153,7 @@ impl Connection<'_> {
             let filled = self.input.filled();
             if let Some(n) = head::find_end(filled, n_seen) {
                 let whole = filled.get(..n).unwrap_or_default();
-                let parsed = head::parse(whole, self.conn.peer, limits.fields_max)?;
+                let parsed = head::parse(whole, self.conn.origin(), limits.fields_max)?;
                 self.input.consume(n);
                 return Ok(Some(parsed));
             }
@@ -249,7 +259,7 @@ impl Connection<'_> {
             Ok(written) => written,
             Err(error) => {
                 self.log_broken_answer(&error);
-                return Next::Close;
+                return Next::Broken;
             }
         };
         if let Some(started) = started {
@@ -276,7 +286,7 @@ impl Connection<'_> {
             Fault::Refuse(status, message) => (*status, message),
             Fault::Gone(reason) => {
                 log::debug!("{} {} is gone: {reason}", self.conn.peer, Shown(&self.line));
-                return Next::Close;
+                return Next::Broken;
             }
         };
         let started = log::log_enabled!(log::Level::Debug).then(Instant::now);

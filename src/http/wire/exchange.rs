@@ -20,7 +20,7 @@ pub struct Head {
     pub peer: SocketAddr,
     /// The peer's own address, where `peer` is what a trusted proxy told.
     pub proxy: Option<IpAddr>,
-    /// True where it came over TLS.
+    /// True where it came over TLS of our own; what a proxy says of its side is not in it.
     pub is_tls: bool,
     /// The head as it came, without the empty line at its end: what quarantine shows.
     pub raw: Vec<u8>,

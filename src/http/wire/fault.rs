@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a connection cannot go on with a request.
 
+use super::transport::PlainRequest;
 use std::borrow::Cow;
 use std::io;
 
@@ -22,6 +23,9 @@ impl Fault {
 
 impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Fault {
+        if let Some(plain) = error.get_ref().filter(|inner| inner.is::<PlainRequest>()) {
+            return Fault::refuse(400, plain.to_string());
+        }
         Fault::Gone(error.to_string().into())
     }
 }

@@ -47,8 +47,15 @@ pub(super) fn count_empty_lines(bytes: &[u8]) -> usize {
     }
 }
 
+/// Where a head came from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) peer: SocketAddr,
+    pub(super) is_tls: bool,
+}
+
 /// Parses a whole head, as delimited by [`find_end`], with no empty lines before it.
-pub(super) fn parse(bytes: &[u8], peer: SocketAddr, fields_max: usize) -> Result<(Head, Framing), Fault> {
+pub(super) fn parse(bytes: &[u8], origin: Origin, fields_max: usize) -> Result<(Head, Framing), Fault> {
     let masked = mask_controls(bytes);
     let shown = masked.as_deref().unwrap_or(bytes);
     let mut places = [const { MaybeUninit::<httparse::Header<'_>>::uninit() }; FIELDS_MOST];
@@ -81,9 +88,9 @@ pub(super) fn parse(bytes: &[u8], peer: SocketAddr, fields_max: usize) -> Result
         target,
         minor_version,
         fields,
-        peer,
+        peer: origin.peer,
         proxy: None,
-        is_tls: false,
+        is_tls: origin.is_tls,
         raw: bytes.get(..raw_end).unwrap_or_default().to_vec(),
     };
     Ok((head, framing))

@@ -3,11 +3,15 @@
 
 use super::super::framing::BodyLength;
 use super::*;
+use std::net::{IpAddr, Ipv4Addr};
+
+const ORIGIN: Origin =
+    Origin { peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 1), is_tls: false };
 
 fn parse_text(text: &[u8]) -> Result<(Head, Framing), u16> {
     let start = count_empty_lines(text);
     let end = find_end(&text[start..], 0).expect("a whole head");
-    parse(&text[start..start + end], "192.0.2.1:1".parse().unwrap(), 64).map_err(|fault| match fault {
+    parse(&text[start..start + end], ORIGIN, 64).map_err(|fault| match fault {
         Fault::Refuse(status, _) => status,
         Fault::Gone(_) => 0,
     })
@@ -144,7 +148,7 @@ proptest::proptest! {
         text.extend(b"\r\n\r\n");
         if let Some(end) = find_end(&text, 0) {
             let head = &text[..end];
-            if let Ok((_, framing)) = parse(head, "192.0.2.1:1".parse().unwrap(), 64) {
+            if let Ok((_, framing)) = parse(head, ORIGIN, 64) {
                 let n_lengths = count_lines_of(head, "content-length");
                 let n_codings = count_lines_of(head, "transfer-encoding");
                 proptest::prop_assert!(n_lengths <= 1);

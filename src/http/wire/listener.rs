@@ -9,6 +9,9 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::Duration;
 
+/// How systemd names a socket on which TLS is spoken.
+const TLS_SOCKET_NAME: &str = "https";
+
 /// Connections that the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1024;
 
@@ -29,6 +32,8 @@ pub(super) struct Listening {
     pub(super) address: SocketAddr,
     /// True where systemd listens on it too.
     is_passed: bool,
+    /// True where TLS is spoken.
+    pub(super) is_tls: bool,
 }
 
 impl Listeners {
@@ -45,28 +50,29 @@ impl Listeners {
     /// one. `[::]` takes IPv4 too, unless an IPv4 address with the same port is in the list. Fails with `Usage` where
     /// an address is no address or not allowed, with `Busy` where it is taken or not there.
     pub fn bind(addresses: &[String]) -> Result<Listeners> {
-        if addresses.is_empty() {
-            return Err(Error::usage(
-                "No address to listen on; give at least one, for example 127.0.0.1:8080",
-            ));
-        }
-        let parsed = addresses.iter().map(|text| parse(text)).collect::<Result<Vec<_>>>()?.concat();
-        let all = parsed
-            .iter()
-            .map(|address| {
-                let has_v4_twin = parsed
-                    .iter()
-                    .any(|other| other.is_ipv4() && other.port() == address.port() && address.port() != 0);
-                let socket = listen(*address, has_v4_twin).map_err(|error| bind_error(*address, error))?;
-                Listening::new(socket, false)
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Listeners { all })
+        Ok(Listeners { all: bind(addresses, false)? })
     }
 
-    /// The sockets passed by systemd; none where there are none. Fails with `Usage` where one is not a listening TCP
+    /// These and the addresses on which TLS is spoken, bound likewise.
+    pub fn and_tls(mut self, addresses: &[String]) -> Result<Listeners> {
+        if !addresses.is_empty() {
+            self.all.extend(bind(addresses, true)?);
+        }
+        Ok(self)
+    }
+
+    /// True where TLS is spoken on any of them.
+    pub fn has_tls(&self) -> bool {
+        self.all.iter().any(|listening| listening.is_tls)
+    }
+
+    /// The sockets passed by systemd; none where there are none. TLS is spoken on those with
+    /// `FileDescriptorName=https`. Fails with `Usage` where one is not a listening TCP
     /// socket.
     pub fn passed() -> Result<Option<Listeners>> {
+        let names: Vec<String> = std::env::var("LISTEN_FDNAMES")
+            .map(|names| names.split(':').map(str::to_owned).collect())
+            .unwrap_or_default();
         let mut passed = ListenFd::from_env();
         let mut all = Vec::new();
         for i in 0..passed.len() {
@@ -80,10 +86,17 @@ impl Listeners {
             if let Some(socket) = socket {
                 // A program that we start must not inherit it. Failing that nothing worse happens.
                 let _ = rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC);
-                all.push(Listening::new(socket, true)?);
+                let is_tls = names.get(i).is_some_and(|name| name == TLS_SOCKET_NAME);
+                all.push(Listening::new(socket, true, is_tls)?);
             }
         }
         Ok((!all.is_empty()).then_some(Listeners { all }))
+    }
+
+    /// The addresses that are listened on as a browser takes them, with their real ports.
+    pub fn urls(&self) -> Vec<String> {
+        let scheme = |listening: &Listening| if listening.is_tls { "https" } else { "http" };
+        self.all.iter().map(|listening| format!("{}://{}", scheme(listening), listening.address)).collect()
     }
 
     /// The addresses that are listened on, with their real ports.
@@ -93,7 +106,7 @@ impl Listeners {
 }
 
 impl Listening {
-    fn new(socket: TcpListener, is_passed: bool) -> Result<Listening> {
+    fn new(socket: TcpListener, is_passed: bool, is_tls: bool) -> Result<Listening> {
         let ready = || -> io::Result<SocketAddr> {
             socket.set_nonblocking(false)?;
             // On Linux the receive timeout of a listening socket is the timeout of accept.
@@ -101,7 +114,7 @@ impl Listening {
             socket.local_addr()
         };
         let address = ready().map_err(|e| Error::internal("Cannot set up a listening socket").because(e))?;
-        Ok(Listening { socket, address, is_passed })
+        Ok(Listening { socket, address, is_passed, is_tls })
     }
 
     /// Stops listening at once where the socket is ours alone, and wakes who waits in accept.
@@ -111,6 +124,24 @@ impl Listening {
             let _ = SockRef::from(&self.socket).shutdown(Shutdown::Read);
         }
     }
+}
+
+fn bind(addresses: &[String], is_tls: bool) -> Result<Vec<Listening>> {
+    if addresses.is_empty() {
+        return Err(Error::usage("No address to listen on; give at least one, for example 127.0.0.1:8080"));
+    }
+    let parsed = addresses.iter().map(|text| parse(text)).collect::<Result<Vec<_>>>()?.concat();
+    let all = parsed
+        .iter()
+        .map(|address| {
+            let has_v4_twin = parsed
+                .iter()
+                .any(|other| other.is_ipv4() && other.port() == address.port() && address.port() != 0);
+            let socket = listen(*address, has_v4_twin).map_err(|error| bind_error(*address, error))?;
+            Listening::new(socket, false, is_tls)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(all)
 }
 
 /// An address, or those of a name. Of a name that has both kinds only the IPv4 ones: many machines have `::1` in their

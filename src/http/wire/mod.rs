@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! Listeners ─> accept (a thread each) ─> registry: who may stay ─> connection (a thread each: workers)
-//!                                                                     transport  bytes, deadlines, later TLS
+//!                                                                     transport  bytes, deadlines, TLS
 //!                                                                     input      read ahead
 //!                                                                     head, framing, body ─> Handler ─> reply
 //! ```
@@ -28,6 +28,8 @@ mod reply;
 mod server;
 mod slots;
 mod stop;
+mod timed;
+mod tls;
 mod transport;
 mod workers;
 
@@ -37,3 +39,4 @@ pub use listener::Listeners;
 pub use server::{Server, Stats};
 pub use slots::{Slot, Slots};
 pub use stop::Stop;
+pub use tls::Tls;

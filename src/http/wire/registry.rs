@@ -12,6 +12,8 @@
 //! Idle means without a complete head, whether nothing came yet or a part. Only idle connections are evicted: the
 //! change of state is one atomic exchange, so a request that has come whole is never cut off.
 
+use super::head::Origin;
+use super::tls::Tls;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,6 +36,8 @@ pub(super) struct Conn {
     pub(super) number: u64,
     /// The peer's address.
     pub(super) peer: SocketAddr,
+    /// With what TLS is spoken on it; none where it is plain.
+    pub(super) tls: Option<Arc<Tls>>,
     /// Its socket.
     pub(super) socket: Arc<TcpStream>,
     /// Microseconds since the registry was made at which it became idle, or WORKING or EVICTED.
@@ -42,6 +46,11 @@ pub(super) struct Conn {
 }
 
 impl Conn {
+    /// Where its requests come from.
+    pub(super) fn origin(&self) -> Origin {
+        Origin { peer: self.peer, is_tls: self.tls.is_some() }
+    }
+
     /// A whole head has come: from now on it is not evicted. False where that has happened already.
     pub(super) fn begin_work(&self) -> bool {
         let state = self.state.load(Ordering::SeqCst);
@@ -99,7 +108,12 @@ impl Registry {
     }
 
     /// Takes a newcomer in, for whom the longest idle may have to go. Gives the socket back where nobody can.
-    pub(super) fn admit(&self, socket: TcpStream, peer: SocketAddr) -> Result<Arc<Conn>, TcpStream> {
+    pub(super) fn admit(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Arc<Conn>, TcpStream> {
         let address = peer.ip().to_canonical();
         let mut members = self.lock();
         if !address.is_loopback() {
@@ -125,6 +139,7 @@ impl Registry {
         let conn = Arc::new(Conn {
             number,
             peer,
+            tls,
             socket: Arc::new(socket),
             state: AtomicU64::new(micros_since(self.origin)),
             origin: self.origin,
@@ -256,7 +271,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (socket, _) = listener.accept().unwrap();
-        (registry.admit(socket, SocketAddr::new(peer.parse().unwrap(), 1)).ok(), client)
+        (registry.admit(socket, SocketAddr::new(peer.parse().unwrap(), 1), None).ok(), client)
     }
 
     fn is_closed(mut client: &TcpStream) -> bool {

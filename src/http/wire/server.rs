@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::listener::{Listeners, Listening};
 use super::registry::Registry;
 use super::stop::Stop;
+use super::tls::Tls;
 use super::workers::Workers;
 use crate::error::{Error, Result};
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ pub struct Server {
     shared: Arc<Shared>,
     stop: Stop,
     addresses: Vec<SocketAddr>,
+    urls: Vec<String>,
     stopper: JoinHandle<()>,
 }
 
@@ -44,6 +46,11 @@ impl Stats {
     /// Connections open now.
     pub fn count_connections(&self) -> usize {
         self.shared.registry.count()
+    }
+
+    /// Finished and failed TLS handshakes since the start; none where no socket speaks TLS.
+    pub fn count_handshakes(&self) -> Option<(u64, u64)> {
+        self.shared.tls.as_ref().map(|tls| (tls.count_handshakes(), tls.count_failed()))
     }
 
     /// Requests with a proper head since the start.
@@ -61,6 +68,21 @@ impl Server {
         handler: Arc<dyn Handler>,
         stop: Stop,
     ) -> Result<Server> {
+        Server::start_with_tls(listeners, limits, handler, stop, None)
+    }
+
+    /// The same, with what speaks TLS on those sockets that are for it. `Internal` where there are some and nothing
+    /// speaks it.
+    pub fn start_with_tls(
+        listeners: Listeners,
+        limits: Limits,
+        handler: Arc<dyn Handler>,
+        stop: Stop,
+        tls: Option<Arc<Tls>>,
+    ) -> Result<Server> {
+        if listeners.has_tls() && tls.is_none() {
+            return Err(Error::internal("A socket for TLS has no certificate"));
+        }
         let cap = limits.connection_cap();
         let bytes_free = limits.body_bytes_free(cap);
         let budget = Budget::new(limits.bodies_bytes_max.saturating_sub(bytes_free * cap));
@@ -70,8 +92,9 @@ impl Server {
             registry: Registry::new(cap),
             bounds: Bounds { budget, bytes_free },
             workers: Workers::default(),
+            tls,
         });
-        let addresses = listeners.local_addresses();
+        let (addresses, urls) = (listeners.local_addresses(), listeners.urls());
         let listening: Vec<Arc<Listening>> = listeners.all.into_iter().map(Arc::new).collect();
         let mut loops = Vec::new();
         for (i, listening) in listening.iter().enumerate() {
@@ -82,12 +105,17 @@ impl Server {
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
             spawn("http-stop".to_owned(), move || wait_for_stop(&shared, &stop, listening, loops))?
         };
-        Ok(Server { shared, stop, addresses, stopper })
+        Ok(Server { shared, stop, addresses, urls, stopper })
     }
 
     /// The addresses that are listened on, with their real ports.
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it is reached: `http://ADDR:PORT` or `https://ADDR:PORT`, with the real ports.
+    pub fn urls(&self) -> &[String] {
+        &self.urls
     }
 
     /// The figures of this server.

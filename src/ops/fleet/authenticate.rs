@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who asks the API: signed tokens and API keys, each failure slower than the one before.
+//! Who asks the API: signed tokens and API keys, with a limit on failures.
 //!
 //! Nothing that decides access is remembered here: a disabled investigator is refused from the next request on. What
-//! is remembered are the failures of an address, and they decide only how long the next one waits.
-
-mod failures;
-
-pub use failures::Failures;
+//! is remembered are the failures of an address, for [`crate::ops::attempts`].
 
 use crate::error::{Error, Kind, Result};
 use crate::model::investigator::Permission;
@@ -41,19 +37,19 @@ pub struct Credentials<'a> {
 }
 
 /// Finds the active investigator who sent a request. Unauthorized, with the texts that MIG's clients know, where there
-/// is none; then [`Failures::delay`] says how long the answer should wait. Busy where the store cannot say.
+/// is none; TooOften where too many from there have failed. Busy where the store cannot say.
 pub fn authenticate(app: &App, shown: &Credentials<'_>) -> Result<InvestigatorRow> {
+    if shown.pgp_token.is_none() && shown.api_key.is_none() {
+        app.attempts.note_bare();
+        return Err(Error::new(Kind::Unauthorized, NOTHING_SHOWN));
+    }
+    let trial = app.attempts.begin(shown.peer, None)?;
     let outcome = match (shown.pgp_token, shown.api_key) {
         (Some(token), _) => by_token(app, token, shown),
-        (None, Some(key)) => by_api_key(app, key),
-        (None, None) => Err(Error::new(Kind::Unauthorized, NOTHING_SHOWN)),
+        (None, key) => by_api_key(app, key.unwrap_or_default()),
     };
-    match &outcome {
-        Ok(_) => app.failures.forget(shown.peer),
-        Err(error) if error.kind() == Kind::Unauthorized => {
-            app.failures.add(shown.peer);
-        }
-        Err(_) => {}
+    if matches!(&outcome, Err(error) if error.kind() == Kind::Unauthorized) {
+        trial.fail();
     }
     outcome
 }

@@ -4,6 +4,7 @@
 mod arguments;
 mod configuration;
 mod data_dir;
+mod manual;
 mod packaging;
 mod records;
 mod running;

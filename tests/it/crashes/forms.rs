@@ -115,7 +115,7 @@ fn who_is_not_local_sees_the_pages_without_their_forms() {
         assert!(forms.is_empty(), "{path}: {forms:?}");
         assert!(elements.iter().all(|e| e.attribute("name") != Some("csrf_token")), "{path}");
         assert_eq!(
-            says(&elements, "Changes are open only to a browser on the server itself"),
+            says(&elements, "Comments, hiding and the blacklist are open to operators"),
             is_told,
             "{path}"
         );

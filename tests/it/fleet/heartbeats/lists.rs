@@ -180,7 +180,11 @@ fn what_is_known_of_the_fleet_is_told_to_this_host_alone() {
         let path = format!("/api/fleet/{path}");
         let answer = server.request("GET", &path, &proxied, b"");
         assert_eq!(answer.status, 403, "{path}");
-        assert!(answer.message().contains("only to programs on the server itself"), "{}", answer.text());
+        assert!(
+            answer.message().contains("open only to a browser on the server itself"),
+            "{}",
+            answer.text()
+        );
         assert_eq!(server.get(&path).status, 200, "{path}");
         let rebound = [("Host".to_owned(), "evil.example".to_owned())];
         assert_eq!(server.request("GET", &path, &rebound, b"").status, 421, "{path}");

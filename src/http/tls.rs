@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The certificate and key that TLS is spoken with: loaded at the start, read again when they change and when the
+//! admin says so. A pair that is no good never takes the place of one that is.
+//!
+//! No `Strict-Transport-Security` is sent: a browser that once saw it takes no exception for a certificate of a LAN any
+//! more, for months, and the plain port that machines use would be gone for it too. A proxy in front may add it.
+
+use crate::certificates::{Certificate, read_file};
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::http::wire::{Stop, Tls};
+use crate::model::time::utc_text;
+use rustls::ServerConfig;
+use rustls::crypto::ring::{Ticketer, default_provider};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// The files are looked at so often.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A certificate that ends so soon is worth a warning.
+const DAYS_LEFT_WARNED: i64 = 21;
+/// Permissions that let others than owner and group have the key.
+const OTHERS: u32 = 0o007;
+
+/// The files of certificate and key, and what speaks TLS with them.
+pub struct TlsFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+    tls: Arc<Tls>,
+    clock: Clock,
+    seen: Mutex<Seen>,
+}
+
+/// What the files looked like.
+#[derive(Debug)]
+struct Seen {
+    in_use: Stamps,
+    /// A change that was found, and may not be finished yet.
+    changed: Option<Stamps>,
+    /// The change that was refused, told once.
+    refused: Option<Stamps>,
+}
+
+/// Of both files: inode, size, and the second and nanosecond of the last change; none where it is not there.
+type Stamps = [Option<(u64, u64, i64, i64)>; 2];
+
+impl TlsFiles {
+    /// Loads them. Usage, with both files and the remedy, where they are missing, unreadable, damaged or do not belong
+    /// together.
+    pub fn open(certificate: PathBuf, key: PathBuf, clock: Clock) -> Result<TlsFiles> {
+        // Looked at before it is read: what changes in between is then read again.
+        let in_use = stamps(&certificate, &key);
+        let (config, found) = load(&certificate, &key)?;
+        warn(&found, &key, clock.now());
+        log::info!("TLS with {}", described(&found, &certificate));
+        let seen = Mutex::new(Seen { in_use, changed: None, refused: None });
+        Ok(TlsFiles { certificate, key, tls: Arc::new(Tls::new(config)), clock, seen })
+    }
+
+    /// What speaks TLS.
+    pub fn tls(&self) -> Arc<Tls> {
+        Arc::clone(&self.tls)
+    }
+
+    /// Reads the files now, whether they have changed or not. A pair that is no good is told in the log, and the one
+    /// before stays in use.
+    pub fn reload(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamps(&self.certificate, &self.key);
+        self.read_again(&mut seen, now);
+    }
+
+    /// Reads the files where they have changed and not moved since the last look: two files are never written at once.
+    fn look(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamps(&self.certificate, &self.key);
+        if now == seen.in_use || seen.refused == Some(now) {
+            seen.changed = None;
+        } else if seen.changed != Some(now) {
+            seen.changed = Some(now);
+        } else {
+            self.read_again(&mut seen, now);
+        }
+    }
+
+    fn read_again(&self, seen: &mut Seen, now: Stamps) {
+        seen.changed = None;
+        match load(&self.certificate, &self.key) {
+            Ok((config, found)) => {
+                self.tls.replace(config);
+                (seen.in_use, seen.refused) = (now, None);
+                log::info!("TLS from now on with {}", described(&found, &self.certificate));
+                warn(&found, &self.key, self.clock.now());
+            }
+            Err(error) => {
+                seen.refused = Some(now);
+                log::error!("The certificate before stays in use: {}", error.with_causes());
+            }
+        }
+    }
+}
+
+/// Looks at the files again and again; ends with `stop`.
+pub fn watch(files: Arc<TlsFiles>, stop: Stop) -> Result<JoinHandle<()>> {
+    let look = move || {
+        while !stop.wait(LOOK_EVERY) {
+            files.look();
+        }
+    };
+    thread::Builder::new().name("tls-files".to_owned()).spawn(look).map_err(|error| {
+        Error::internal("Cannot start the thread that watches the certificate").because(error)
+    })
+}
+
+fn stamps(certificate: &Path, key: &Path) -> Stamps {
+    [certificate, key].map(|path| {
+        let found = fs::metadata(path).ok()?;
+        Some((found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+    })
+}
+
+fn load(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, Certificate)> {
+    read_pair(certificate, key).map_err(|error| {
+        let message = format!(
+            "TLS needs a certificate and its key, {} and {}: {}; make both with `muster tls init`, or name others with \
+             tls.certificate and tls.key",
+            certificate.display(),
+            key.display(),
+            error.message()
+        );
+        Error::usage(message).because(error)
+    })
+}
+
+fn read_pair(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, Certificate)> {
+    let chain = CertificateDer::pem_slice_iter(&read_file(certificate)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::usage("the certificate is damaged").because(error.to_string()))?;
+    let first = chain.first().ok_or_else(|| Error::usage("the certificate's file has none in PEM form"))?;
+    let found = Certificate::of_der(first)?;
+    let key = PrivateKeyDer::from_pem_slice(&read_file(key)?)
+        .map_err(|error| Error::usage("the key's file has none in PEM form").because(error.to_string()))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::internal("TLS cannot be set up").because(error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| {
+            let what = match error {
+                rustls::Error::InconsistentKeys(_) => "the key is not that of the certificate",
+                _ => "certificate or key is of a kind that is not known here",
+            };
+            Error::usage(what).because(error)
+        })?;
+    // The clients of records know nothing else.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Tickets need no memory here; one is enough for who comes again.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer =
+        Ticketer::new().map_err(|error| Error::internal("TLS cannot be set up").because(error))?;
+    config.send_tls13_tickets = 1;
+    Ok((Arc::new(config), found))
+}
+
+fn described(found: &Certificate, path: &Path) -> String {
+    format!(
+        "{} ({}) for {}, good until {}",
+        path.display(),
+        found.subject,
+        if found.names.is_empty() { "no name".to_owned() } else { found.names.join(", ") },
+        utc_text(found.not_after)
+    )
+}
+
+fn warn(found: &Certificate, key: &Path, now: i64) {
+    let days_left = found.days_left(now);
+    if now < found.not_before {
+        log::warn!("The certificate is good only from {} on: clients refuse it", utc_text(found.not_before));
+    } else if days_left < 0 {
+        log::warn!("The certificate has ended on {}: clients refuse it", utc_text(found.not_after));
+    } else if days_left < DAYS_LEFT_WARNED {
+        log::warn!("The certificate ends in {days_left} days; `muster tls init --renew` makes another");
+    }
+    if fs::metadata(key).is_ok_and(|key| key.mode() & OTHERS != 0) {
+        log::warn!("Everybody on this machine can use the key {}; chmod o= {0}", key.display());
+    }
+}
