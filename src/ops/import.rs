@@ -261,9 +261,7 @@ impl Run<'_> {
             Some(error) => Some(format!("It cannot be read on: {error}")),
             None if is_last_cut => Some("It ends in the middle of a row, which was rejected".to_owned()),
             None => match &self.reading {
-                Reading::Postgres(reader) if reader.is_within_table() => {
-                    Some("It ends in the middle of a table".to_owned())
-                }
+                Reading::Postgres(reader) => reader.lacks().map(str::to_owned),
                 _ => None,
             },
         };

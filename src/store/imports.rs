@@ -239,22 +239,24 @@ impl Import {
             true => progress.rows_stored += 1,
             false => progress.rows_known += 1,
         };
-        let mut blacklisted = Vec::new();
+        let entries = items.iter().filter_map(|item| match item {
+            ImportItem::Blacklisted(entry) => Some(entry.clone()),
+            _ => None,
+        });
+        // First, because the crashes of the batch are judged by it.
+        blacklist(connection, entries.collect(), &mut count)?;
         for (item, record) in items.iter().zip(prepared) {
             match (item, record) {
                 (ImportItem::Guilty { function, module, comment, is_hidden }, _) => {
                     count(note_guilty(connection, function, module, comment, *is_hidden)?);
                 }
-                (ImportItem::Blacklisted(entry), _) => blacklisted.push(entry.clone()),
+                (ImportItem::Blacklisted(_), _) => {}
                 (ImportItem::Record(..), Some((record, received_at))) => {
                     insert_record(connection, &mut state, record, *received_at)?;
                     count(true);
                 }
                 (ImportItem::Record(..), None) => return Err(Error::internal("A record was not prepared")),
             }
-        }
-        if !blacklisted.is_empty() {
-            blacklist(connection, blacklisted, &mut count)?;
         }
         state.flush(connection)?;
         recents::end_load(connection)?;
@@ -325,6 +327,9 @@ fn note_guilty(
 }
 
 fn blacklist(connection: &Connection, entries: Vec<Entry>, count: &mut dyn FnMut(bool)) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
     let before = load_blacklist(connection)?;
     let mut held = before.entries();
     for entry in &entries {

@@ -143,6 +143,8 @@ pub struct CopyReader {
     state: State,
     /// True where the file is rows of one table alone.
     is_bare: bool,
+    /// What pg_dump writes first was read, and what it writes last was not.
+    lacks_end: bool,
     classifications: HashMap<String, String>,
     builds: HashMap<String, String>,
     unknown: Unknown,
@@ -154,6 +156,7 @@ impl CopyReader {
         CopyReader {
             state: State::Outside,
             is_bare: false,
+            lacks_end: false,
             classifications: HashMap::new(),
             builds: HashMap::new(),
             unknown: Unknown::default(),
@@ -186,9 +189,15 @@ impl CopyReader {
         Ok(reader)
     }
 
-    /// True where the file may not end here: within the rows of a table.
-    pub fn is_within_table(&self) -> bool {
-        !self.is_bare && !matches!(self.state, State::Outside)
+    /// Why the file may not end here; none where it may.
+    pub fn lacks(&self) -> Option<&'static str> {
+        if self.is_bare {
+            None
+        } else if !matches!(self.state, State::Outside) {
+            Some("It ends in the middle of a table")
+        } else {
+            self.lacks_end.then_some("It ends before the end that pg_dump writes")
+        }
     }
 
     /// The statement that begins the table which a row just read is of.
@@ -233,6 +242,11 @@ impl CopyReader {
     fn sql(&mut self, line: &[u8]) -> Rejected<()> {
         let Ok(text) = std::str::from_utf8(line) else { return Ok(()) };
         let text = text.trim_end();
+        match text {
+            "-- PostgreSQL database dump" => self.lacks_end = true,
+            "-- PostgreSQL database dump complete" => self.lacks_end = false,
+            _ => {}
+        }
         if let Some(rest) = text.strip_prefix("INSERT INTO ") {
             let name = rest.split([' ', '(']).next().unwrap_or("");
             return match Table::from_name(&bare_name(name)) {

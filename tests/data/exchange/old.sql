@@ -16,3 +16,7 @@ COPY records (id, severity, machine, machine_id, architecture, kernel_version, o
 2	2	\N	m\101\x42	x86_64	4.2.0	ubuntu	2	1	\N	1443573576	1443574620		text\tonly	\N	0	0	f	f	f	f		4	2	\N	t	blue
 3	2	h	m	x86_64	4.2.0	ubuntu	2	1	\N	1443573576	1443574621		x	\N	0	0	f	f	f	f		5	2	\N	t	blue
 \.
+
+--
+-- PostgreSQL database dump complete
+--
