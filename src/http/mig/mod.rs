@@ -24,6 +24,7 @@ pub use submission::create_action;
 
 use crate::error::{Error, Result};
 use crate::http::call::Call;
+use crate::http::proxies;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::http::wire::Head;
@@ -61,7 +62,7 @@ pub fn failure(head: &Head, status: u16, code: &str, message: &str) -> Response 
 
 /// The server as the client called it, `http://HOST`, or `https://HOST` where it came over TLS.
 fn base(head: &Head) -> String {
-    let scheme = if head.is_tls { "https" } else { "http" };
+    let scheme = if proxies::is_secure(head) { "https" } else { "http" };
     format!("{scheme}://{}", head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost"))
 }
 
