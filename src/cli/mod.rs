@@ -11,11 +11,14 @@ mod actor;
 mod agent;
 mod arguments;
 mod backup;
+mod check;
 mod completions;
 mod config;
 mod data_dir;
 mod delete;
 mod demo;
+mod export;
+mod import;
 mod input;
 mod investigator;
 mod manual;
@@ -72,11 +75,14 @@ fn run(command: Command) -> Result<()> {
         Command::Config(command) => command.run(),
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
         Command::Backup(command) => command.run(),
         Command::Tls(command) => command.run(),
         Command::Restore(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

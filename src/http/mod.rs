@@ -25,6 +25,7 @@ mod limits;
 mod mig;
 mod pages;
 mod proxies;
+mod record_forms;
 mod record_json;
 mod records_api;
 mod respond;
@@ -34,6 +35,7 @@ mod tls;
 mod web;
 pub mod wire;
 
+pub use call::parse_pairs;
 pub use fleet_api::{double_csv, offline_csv};
 pub use tls::{TlsFiles, watch as watch_tls_files};
 pub use web::Web;

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::wire::{Slot, Stop};
+use crate::model::account::Need;
 use crate::model::filter::{RecordFilter, count};
 use crate::ops::App;
 use crate::store::{PayloadPart, RecordQuery};
@@ -40,6 +41,7 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
     let events = Events {
         app,
         filter,
+        may_delete: call.rights.may(Need::Operate),
         after_id,
         stop: web.stop().clone(),
         bytes: b"retry: 2000\n\n".to_vec(),
@@ -62,6 +64,7 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
 struct Events {
     app: Arc<App>,
     filter: RecordFilter,
+    may_delete: bool,
     after_id: i64,
     stop: Stop,
     bytes: Vec<u8>,
@@ -109,7 +112,7 @@ impl Events {
         if found.is_empty() {
             return Ok(false);
         }
-        let rows = records::render_rows(&found, self.app.clock.now()).into_string();
+        let rows = records::render_rows(&found, self.app.clock.now(), self.may_delete).into_string();
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
         Ok(true)

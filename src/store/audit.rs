@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::model::audit::Audit;
+use crate::store::Store;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -27,6 +28,13 @@ pub(crate) fn insert_audit(connection: &Connection, now: i64, audit: &Audit) -> 
             json(&audit.after)
         ])?;
     Ok(())
+}
+
+impl Store {
+    /// Writes an entry about a change that was made outside the database, like one of files.
+    pub fn note_change(&self, audit: Audit) -> Result<()> {
+        self.writer().change(false, move |write| insert_audit(write.connection, write.now, &audit))
+    }
 }
 
 fn cut(text: &str) -> String {

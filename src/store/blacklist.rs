@@ -103,7 +103,8 @@ pub fn load_blacklist(connection: &Connection) -> Result<BlacklistState> {
     Ok(state)
 }
 
-fn save_blacklist(connection: &Connection, state: &BlacklistState) -> Result<()> {
+/// Replaces the blacklist of the database.
+pub fn save_blacklist(connection: &Connection, state: &BlacklistState) -> Result<()> {
     connection.execute("DELETE FROM blacklist", [])?;
     let mut insert = connection.prepare("INSERT INTO blacklist (entry, is_on) VALUES (?1, ?2)")?;
     for (entries, is_on) in [(&state.own, 1), (&state.switched_off, 0)] {
