@@ -4,8 +4,8 @@
 #
 #   packaging/try-deb.sh OLDER.deb NEWER.deb
 #
-# Runs as root, in mount, process and network namespaces of its own, so that nothing of it outlives it. The release of
-# Debian and the mirror are those of this machine's apt.
+# Runs as root. The root is in memory (1 GB), in mount, process and network namespaces of its own, so that nothing of it
+# outlives this. The release of Debian and the mirror are those of this machine's apt.
 # shellcheck disable=SC2016 # what stands in single quotes is for other programs
 set -euo pipefail
 
@@ -26,7 +26,7 @@ if [ -z "${MUSTER_TRY_ROOT:-}" ]; then
 fi
 
 root=$MUSTER_TRY_ROOT
-chmod 755 "$root"
+mount -t tmpfs -o size=3g,mode=755 muster-try "$root"
 step() { printf '\n-- %s\n' "$*"; }
 fail() {
     echo "try-deb.sh: $*" >&2
@@ -97,6 +97,7 @@ serve() {
     unshare --net --pid --fork --kill-child bash -euc '
         ip link set lo up
         run() { chroot "$1" /usr/bin/env -i PATH=/usr/sbin:/usr/bin "${@:2}"; }
+        umask 077
         chroot --userspec=muster:muster "$1" /usr/bin/env -i PATH=/usr/bin \
             /usr/bin/muster serve --config /etc/muster/muster.toml >"$1/tmp/log" 2>&1 &
         server=$!
