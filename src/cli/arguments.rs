@@ -8,6 +8,7 @@ use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
 use crate::cli::audit::AuditCommand;
 use crate::cli::backup::BackupCommand;
+use crate::cli::check::CheckCommand;
 use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::delete::DeleteCommand;
@@ -78,6 +79,8 @@ pub enum Command {
     Tls(TlsCommand),
     /// Puts a backup in the place of the database.
     Restore(RestoreCommand),
+    /// Compares the database with itself and with the spool.
+    Check(CheckCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.

@@ -12,6 +12,7 @@ mod agent;
 mod arguments;
 mod audit;
 mod backup;
+mod check;
 mod completions;
 mod config;
 mod data_dir;
@@ -78,6 +79,7 @@ fn run(command: Command) -> Result<()> {
         Command::Backup(command) => command.run(),
         Command::Tls(command) => command.run(),
         Command::Restore(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),

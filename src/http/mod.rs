@@ -27,6 +27,7 @@ mod limits;
 mod mig;
 mod pages;
 mod proxies;
+mod record_forms;
 mod record_json;
 mod records_api;
 mod respond;

@@ -6,7 +6,7 @@ use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
     acl_forms, action_forms, agent_api, aggregates_api, audit_api, collector, crash_forms, custom_api,
-    fleet_api, fleet_forms, health, investigator_forms, mig, pages, records_api, stream,
+    fleet_api, fleet_forms, health, investigator_forms, mig, pages, record_forms, records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -190,6 +190,10 @@ pub const ROUTES: &[Route] = &[
     guarded(Need::Nothing, get("/", "Redirects to the records", pages::home)),
     get("/records/stream", "New records as server-sent events", stream::open),
     get("/records/export/{name}", "The filtered records as CSV", records_api::export),
+    Route {
+        body: Body::Bytes(record_forms::FORM_BYTES_MAX),
+        ..form("/records/delete", Need::Operate, "Asks, then deletes chosen records", record_forms::delete)
+    },
     get("/records/{id}/payload", "The payload of one record as a file", records_api::payload),
     guarded(Need::Operate, get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined)),
     form("/records/quarantine/{id}/admit", Need::Operate, "Stores a post as corrected", pages::admit),

@@ -6,6 +6,7 @@ use crate::http::base_path;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::wire::{Slot, Stop};
+use crate::model::account::Need;
 use crate::model::filter::{RecordFilter, count};
 use crate::ops::App;
 use crate::store::{PayloadPart, RecordQuery};
@@ -41,6 +42,7 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
     let events = Events {
         app,
         filter,
+        may_delete: call.rights.may(Need::Operate),
         after_id,
         stop: web.stop().clone(),
         bytes: b"retry: 2000\n\n".to_vec(),
@@ -63,6 +65,7 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
 struct Events {
     app: Arc<App>,
     filter: RecordFilter,
+    may_delete: bool,
     after_id: i64,
     stop: Stop,
     bytes: Vec<u8>,
@@ -110,7 +113,7 @@ impl Events {
         if found.is_empty() {
             return Ok(false);
         }
-        let rows = records::render_rows(&found, self.app.clock.now()).into_string();
+        let rows = records::render_rows(&found, self.app.clock.now(), self.may_delete).into_string();
         let rows = base_path::html(&self.app.config.base_path, &rows);
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();

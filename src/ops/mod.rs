@@ -8,6 +8,7 @@ pub mod audit;
 pub mod backup;
 pub mod blacklist;
 pub mod builds;
+pub mod check;
 pub mod collect;
 pub mod crashes;
 pub mod custom;

@@ -39,6 +39,8 @@ mod record_filter;
 mod record_insert;
 mod record_list;
 mod record_row;
+mod recount;
+mod repair;
 pub mod restore;
 mod retention;
 mod time_index;
@@ -68,6 +70,8 @@ pub use recompute::{GuiltyMove, RecomputeProgress};
 pub use record_insert::Stored;
 pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
+pub use recount::{Finding, Remedy, recount};
+pub use repair::repair;
 pub use retention::{DatabaseBytes, RecordTraits};
 pub use watch::Watch;
 

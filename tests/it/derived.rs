@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Every derived row, ids of functions and backtraces replaced by what they stand for.
-const DUMPS: [&str; 12] = [
+pub const DUMPS: [&str; 12] = [
     "SELECT * FROM crash_builds",
     "SELECT d.kind, d.received_day, f.name, f.module, d.build_id, d.crashes FROM crash_days d
        LEFT JOIN functions f ON f.id = d.guilty_id",
@@ -34,7 +34,7 @@ const DUMPS: [&str; 12] = [
     "SELECT * FROM population",
 ];
 
-fn dump(data_dir: &Path) -> Vec<Vec<String>> {
+pub fn dump(data_dir: &Path) -> Vec<Vec<String>> {
     let connection = database(data_dir);
     DUMPS.iter().map(|sql| rows(&connection, sql)).collect()
 }
@@ -55,7 +55,7 @@ fn rows(connection: &Connection, sql: &str) -> Vec<String> {
 }
 
 /// Takes everything derived out of a file, as if it were of version 1.
-fn make_version_1(data_dir: &Path) {
+pub fn make_version_1(data_dir: &Path) {
     let connection = database(data_dir);
     connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     let frozen =
@@ -83,7 +83,7 @@ fn payload(name: &str) -> String {
 }
 
 /// The `number`th of a mix of all classes that something is derived from, and of others.
-fn mixed(number: u64) -> NewRecord {
+pub fn mixed(number: u64) -> NewRecord {
     let (classification, payload) = match number % 12 {
         0 | 1 => ("crash/clr", payload("crash-c.txt").replace("1793", &number.to_string())),
         2 => (

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backup;
 mod browser;
 mod cli;
 mod collector;
@@ -19,6 +20,7 @@ mod limits;
 mod load;
 mod mce;
 mod records_api;
+mod retention;
 mod store;
 mod support;
 mod tidy;

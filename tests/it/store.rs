@@ -62,7 +62,7 @@ pub fn database(data_dir: &Path) -> Connection {
 }
 
 /// Every count that the store keeps, against a recount.
-fn assert_counts_are_exact(data_dir: &Path) {
+pub fn assert_counts_are_exact(data_dir: &Path) {
     let connection = database(data_dir);
     let recounts = [
         ("classifications", "id", "classification_id"),

@@ -66,8 +66,8 @@ fn count(app: &App, before: i64) -> Result<FleetPurge> {
     let mut above_id = 0;
     loop {
         let over = app.store.over_actions(above_id, before, LOT)?;
-        counts.actions += over.len();
-        counts.commands += over.iter().map(|(_, commands)| commands).sum::<usize>();
+        counts.actions += over.len() as u64;
+        counts.commands += over.iter().map(|(_, commands)| commands).sum::<u64>();
         match over.last() {
             Some((id, _)) if over.len() == LOT => above_id = *id,
             _ => break,
@@ -76,7 +76,7 @@ fn count(app: &App, before: i64) -> Result<FleetPurge> {
     let mut after = (0, 0);
     loop {
         let gone = app.store.gone_agents(after, before, LOT)?;
-        counts.agents += gone.len();
+        counts.agents += gone.len() as u64;
         match gone.last() {
             Some(last) if gone.len() == LOT => after = *last,
             _ => return Ok(counts),

@@ -13,7 +13,7 @@ use crate::store::{Chosen, Deletion};
 const GOAL_PERCENT: u64 = 95;
 /// The page warns from here on.
 const WARN_PERCENT: u64 = 90;
-/// Records that are deleted before the size is looked at again.
+/// Most records that are deleted before the size is looked at again.
 const LOT_RECORDS: usize = 500;
 
 /// What the page says of the database's size.
@@ -47,9 +47,13 @@ pub(super) fn would_remove(app: &App) -> Result<(u64, u64)> {
     if max == 0 || used <= max {
         return Ok((0, 0));
     }
+    Ok((records_of_bytes(app, used, used - max / 100 * GOAL_PERCENT)?, used - max))
+}
+
+/// How many records take so many of the bytes that are used, on an average.
+fn records_of_bytes(app: &App, used: u64, bytes: u64) -> Result<u64> {
     let records = app.store.count_records()?.unsigned_abs();
-    let per_record = (used / records.max(1)).max(1);
-    Ok(((used - max / 100 * GOAL_PERCENT) / per_record, used - max))
+    Ok(bytes / (used / records.max(1)).max(1))
 }
 
 /// Brings the database under its limit: how many records went, and by how many bytes it is still over.
@@ -100,10 +104,17 @@ fn remove_oldest(
             return Err(ended());
         }
         let records = app.store.record_traits_of_severity(severity, above_id, LOT_RECORDS)?;
-        let Some(last) = records.last() else { return Ok(false) };
-        above_id = last.id;
+        if records.is_empty() {
+            return Ok(false);
+        }
+        // Of a small database a full lot would be far too much.
+        let wanted = records_of_bytes(app, used, used - goal)?.max(1);
         let mut chosen = Vec::new();
         for record in &records {
+            if chosen.len() as u64 >= wanted {
+                break;
+            }
+            above_id = record.id;
             let verdict = judge.verdict(record)?;
             if verdict.rule.is_none() || verdict.days > 0 {
                 chosen.push(Chosen { id: record.id, reason: 0 });

@@ -19,15 +19,15 @@ const COUNTERS: [&str; 7] = ["prepared", "sent", "success", "failed", "timeout",
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FleetCounts {
     /// Actions that were over.
-    pub actions: usize,
+    pub actions: u64,
     /// Their commands.
-    pub commands: usize,
+    pub commands: u64,
     /// Agents that were destroyed or silent.
-    pub agents: usize,
+    pub agents: u64,
     /// Endpoints without agents and key.
-    pub endpoints: usize,
+    pub endpoints: u64,
     /// Refused enrolments.
-    pub refusals: usize,
+    pub refusals: u64,
 }
 
 impl FleetCounts {
@@ -85,7 +85,7 @@ impl FleetDeletion {
 
 impl Store {
     /// Actions above an id that were over before `before`, with how many commands; by id, at most `most`.
-    pub fn over_actions(&self, above_id: i64, before: i64, most: usize) -> Result<Vec<(i64, usize)>> {
+    pub fn over_actions(&self, above_id: i64, before: i64, most: usize) -> Result<Vec<(i64, u64)>> {
         self.read(READ_MOST, |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, created_at, status >= 5 AND finished_at < ?2 AND prepared = 0 AND sent = 0,
@@ -100,7 +100,7 @@ impl Store {
                     break;
                 }
                 if row.get::<_, Option<bool>>(2)?.unwrap_or(false) {
-                    over.push((row.get(0)?, row.get(3)?));
+                    over.push((row.get(0)?, row.get::<_, i64>(3)?.unsigned_abs()));
                 }
             }
             Ok(over)
@@ -111,7 +111,7 @@ impl Store {
     pub fn delete_commands_of(&self, deletion: &mut FleetDeletion, action_id: i64) -> Result<Vec<i64>> {
         deletion.step(self, false, move |write, counts| {
             let ids = delete_commands(write.connection, action_id)?;
-            counts.commands += ids.len();
+            counts.commands += ids.len() as u64;
             Ok(ids)
         })
     }
@@ -123,7 +123,7 @@ impl Store {
             connection.prepare_cached("DELETE FROM signatures WHERE action_id = ?1")?.execute([action_id])?;
             counts.actions += connection
                 .prepare_cached("DELETE FROM actions WHERE id = ?1 AND status >= 5")?
-                .execute([action_id])?;
+                .execute([action_id])? as u64;
             Ok(())
         })
     }
@@ -156,7 +156,7 @@ impl Store {
             deletion.step(self, false, move |write, counts| {
                 for (endpoint_id, agent_id) in &some {
                     let is_deleted = delete_agent(write.connection, *endpoint_id, *agent_id, before)?;
-                    counts.agents += usize::from(is_deleted);
+                    counts.agents += u64::from(is_deleted);
                 }
                 Ok(())
             })?;
@@ -183,16 +183,19 @@ impl Store {
             let mut delete = write.connection.prepare_cached(&sql)?;
             let deleted =
                 ids.iter().try_fold(0, |n, id| Ok::<_, rusqlite::Error>(n + delete.execute([id])?))?;
-            counts.endpoints += deleted;
+            counts.endpoints += deleted as u64;
             Ok(deleted)
         })
     }
 
     /// Refused enrolments that were last tried before `before`.
-    pub fn count_refusals_before(&self, before: i64) -> Result<usize> {
+    pub fn count_refusals_before(&self, before: i64) -> Result<u64> {
         self.read(READ_MOST, |connection| {
             let sql = "SELECT count(*) FROM enrolment_refusals WHERE last_at < ?1";
-            Ok(connection.prepare_cached(sql)?.query_row([before], |row| row.get(0))?)
+            Ok(connection
+                .prepare_cached(sql)?
+                .query_row([before], |row| row.get::<_, i64>(0))?
+                .unsigned_abs())
         })
     }
 
@@ -202,7 +205,7 @@ impl Store {
             counts.refusals += write
                 .connection
                 .prepare_cached("DELETE FROM enrolment_refusals WHERE last_at < ?1")?
-                .execute([before])?;
+                .execute([before])? as u64;
             Ok(())
         })
     }
@@ -226,8 +229,8 @@ fn delete_commands(connection: &Connection, action_id: i64) -> Result<Vec<i64>> 
     let (mut ids, mut by_status) = (Vec::new(), [0_i64; COUNTERS.len()]);
     while let Some(row) = rows.next()? {
         ids.push(row.get(0)?);
-        let status: usize = row.get(1)?;
-        if let Some(n) = by_status.get_mut(status.wrapping_sub(1)) {
+        let status: i64 = row.get(1)?;
+        if let Some(n) = usize::try_from(status - 1).ok().and_then(|index| by_status.get_mut(index)) {
             *n += 1;
         }
     }

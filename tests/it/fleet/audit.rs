@@ -62,7 +62,9 @@ fn changes_of_the_telemetry_pages_leave_one_entry_each() {
     assert_eq!(head(&entry), ["local", "127.0.0.1", "guilty.comment", &subject]);
     assert_eq!((&entry["before"], &entry["after"]), (&json!({"comment": ""}), &json!({"comment": "bug 7"})));
     none(&server, || form(&server, &format!("{path}/comment"), &[("comment", "bug 7")]));
-    none(&server, || assert_eq!(send(&server, &format!("{path}/comment"), &[("comment", "a\nb")]).status, 400));
+    none(&server, || {
+        assert_eq!(send(&server, &format!("{path}/comment"), &[("comment", "a\nb")]).status, 400)
+    });
 
     let entry = one(&server, || form(&server, &format!("{path}/hide"), &[("hidden", "1")]));
     assert_eq!(head(&entry), ["local", "127.0.0.1", "guilty.hide", &subject]);
@@ -105,8 +107,11 @@ fn posts_of_the_quarantine_leave_an_entry_when_they_are_admitted_or_dropped() {
     none(&server, || assert_eq!(send(&server, "/records/quarantine/1/drop", &[]).status, 404));
 
     let fields = record_fields(77);
-    let mut values: Vec<(&str, &str)> =
-        fields.iter().filter(|(name, _)| !name.contains('-')).map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let mut values: Vec<(&str, &str)> = fields
+        .iter()
+        .filter(|(name, _)| !name.contains('-'))
+        .map(|(n, v)| (n.as_str(), v.as_str()))
+        .collect();
     values.push(("payload", "corrected"));
     none(&server, || {
         let mut wrong = values.clone();
@@ -122,14 +127,20 @@ fn posts_of_the_quarantine_leave_an_entry_when_they_are_admitted_or_dropped() {
 #[test]
 fn investigators_and_the_acl_leave_entries_by_every_way() {
     let server = Server::start();
-    let entry = one(&server, || drop(add(&server, "Ada", &keys().ada, "all")));
+    let entry = one(&server, || assert_eq!(add(&server, "Ada", &keys().ada, "all"), 1));
     let [actor, origin, action, subject] = head(&entry);
     assert!(actor.starts_with("user "), "{actor}");
-    assert_eq!([origin, action, subject], ["muster investigator add", "investigator.add", "investigator 1 Ada"]);
+    assert_eq!(
+        [origin, action, subject],
+        ["muster investigator add", "investigator.add", "investigator 1 Ada"]
+    );
     assert!(entry["before"].is_null() && entry["after"]["fingerprint"] == keys().ada.as_str());
     let entry = one(&server, || drop(printed(&muster(&server, &["disable", "Ada"]))));
     assert_eq!(head(&entry)[1..3], ["muster investigator disable", "investigator.change"]);
-    assert_eq!((&entry["before"]["status"], &entry["after"]["status"]), (&json!("active"), &json!("disabled")));
+    assert_eq!(
+        (&entry["before"]["status"], &entry["after"]["status"]),
+        (&json!("active"), &json!("disabled"))
+    );
     printed(&muster(&server, &["enable", "Ada"]));
     let mut key = String::new();
     let entry = one(&server, || key = printed(&muster(&server, &["apikey", "Ada"])).trim().to_owned());
@@ -178,7 +189,9 @@ fn investigators_and_the_acl_leave_entries_by_every_way() {
     none(&server, || {
         assert_eq!(send(&server, "/acl", &[("do", "remove"), ("module", "file")]).status, 200);
         assert!(!run(&server, &["acl", "remove", "file"]).status.success());
-        assert!(!run(&server, &["acl", "set", "file", "--minimum", "1", "--weight", "Nobody=1"]).status.success());
+        assert!(
+            !run(&server, &["acl", "set", "file", "--minimum", "1", "--weight", "Nobody=1"]).status.success()
+        );
     });
 }
 
@@ -257,7 +270,10 @@ fn the_log_is_filtered_paged_and_exported() {
     }
     let page = |path: &str| read_document(&server.get(path).text());
     let rows = |path: &str| {
-        let ids = page(path).iter().filter_map(|e| e.attribute("id")?.strip_prefix("audit-")?.parse().ok()).collect();
+        let ids = page(path)
+            .iter()
+            .filter_map(|e| e.attribute("id")?.strip_prefix("audit-")?.parse().ok())
+            .collect();
         ids
     };
     let first: Vec<i64> = rows("/audit");
@@ -292,7 +308,9 @@ fn the_log_is_filtered_paged_and_exported() {
 fn endpoints_the_token_and_the_spool_leave_entries() {
     let mut server = Server::start();
     database(&server)
-        .execute_batch("INSERT INTO endpoints (queueloc, key_digest, bound_at) VALUES ('q.one', zeroblob(32), 86400)")
+        .execute_batch(
+            "INSERT INTO endpoints (queueloc, key_digest, bound_at) VALUES ('q.one', zeroblob(32), 86400)",
+        )
         .unwrap();
     let entry = one(&server, || drop(printed(&run(&server, &["agent", "unbind", "q.one"]))));
     assert_eq!(head(&entry)[1..], ["muster agent unbind", "endpoint.unbind", "endpoint q.one"]);
