@@ -19,6 +19,7 @@ mod kill;
 mod limits;
 mod load;
 mod mce;
+mod proxy;
 mod records_api;
 mod retention;
 mod store;
