@@ -83,7 +83,7 @@ impl CheckCommand {
             if found.n_all > 0 {
                 let audit = Audit::new(&actor("muster spool check --repair"), "spool.repair", "spool")
                     .after(json!({ "mended": found.summary() }));
-                app.store.audited(audit, || Ok(()))?;
+                app.store.note_change(audit)?;
             }
             let left = reconcile(&app, Mode::Report)?;
             print(&report(&found, "mended"))?;

@@ -56,6 +56,11 @@ impl Store {
         })
     }
 
+    /// Writes an entry about a change that was made outside the database, like one of files.
+    pub fn note_change(&self, audit: Audit) -> Result<()> {
+        self.writer().change(false, move |write| write.audit(&audit))
+    }
+
     /// The entries that a filter chooses with ids below `below_id`, newest first; at most `rows_max`.
     pub fn list_audit(
         &self,

@@ -23,6 +23,7 @@ mod load;
 mod mce;
 mod metrics;
 mod openapi;
+mod proxy;
 mod records_api;
 mod retention;
 mod store;

@@ -127,9 +127,7 @@ fn posts_of_the_quarantine_leave_an_entry_when_they_are_admitted_or_dropped() {
 #[test]
 fn investigators_and_the_acl_leave_entries_by_every_way() {
     let server = Server::start();
-    let entry = one(&server, || {
-        add(&server, "Ada", &keys().ada, "all");
-    });
+    let entry = one(&server, || assert_eq!(add(&server, "Ada", &keys().ada, "all"), 1));
     let [actor, origin, action, subject] = head(&entry);
     assert!(actor.starts_with("user "), "{actor}");
     assert_eq!(
