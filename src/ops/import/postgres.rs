@@ -247,7 +247,7 @@ impl CopyReader {
             "-- PostgreSQL database dump complete" => self.lacks_end = false,
             _ => {}
         }
-        if let Some(rest) = text.strip_prefix("INSERT INTO ") {
+        if let Some(("INSERT", rest)) = text.split_once(" INTO ") {
             let name = rest.split([' ', '(']).next().unwrap_or("");
             return match Table::from_name(&bare_name(name)) {
                 Some(table) => Err(format!(
