@@ -116,7 +116,7 @@ pub struct Muster {
 impl Muster {
     /// Starts it; the directory is made where it is missing.
     pub fn start(name: &str, data_dir: &Path) -> Muster {
-        Muster::start_with(name, data_dir, &[], "http")
+        Muster::start_with(name, data_dir, &[])
     }
 
     /// Starts it with certificates made by `muster tls init`; its address is the one on which TLS is spoken.
@@ -127,11 +127,16 @@ impl Muster {
             .stdout(Stdio::null())
             .status();
         assert!(made.unwrap().success());
-        Muster::start_with(name, data_dir, &[("MUSTER_TLS_LISTEN", "127.0.0.1:0")], "https")
+        Muster::start_on(name, data_dir, &[("MUSTER_TLS_LISTEN", "127.0.0.1:0")], "https")
     }
 
     /// Starts it with settings as variables of its environment.
-    pub fn start_with(name: &str, data_dir: &Path, settings: &[(&str, &str)], scheme: &str) -> Muster {
+    pub fn start_with(name: &str, data_dir: &Path, settings: &[(&str, &str)]) -> Muster {
+        Muster::start_on(name, data_dir, settings, "http")
+    }
+
+    /// The address is that of `scheme`.
+    fn start_on(name: &str, data_dir: &Path, settings: &[(&str, &str)], scheme: &str) -> Muster {
         let expected = if data_dir.join("muster.db").exists() { count_records(data_dir) } else { 0 };
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data_dir);
