@@ -8,7 +8,8 @@ use crate::access::{PASSWORD, add, start, token};
 use crate::support::Server;
 use serde_json::json;
 
-const PAGES: [&str; 6] = ["/login?looked=1", "/account", "/accounts", "/accounts/1", "/accounts/2", "/nothing"];
+const PAGES: [&str; 6] =
+    ["/login?looked=1", "/account", "/accounts", "/accounts/1", "/accounts/2", "/nothing"];
 
 fn log_in(browser: &Browser, server: &Server, next: &str) {
     browser.open(&server.url(&format!("/login?looked=1&next={next}")));
