@@ -6,11 +6,16 @@ use crate::cli::account::AccountCommand;
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::audit::AuditCommand;
 use crate::cli::backup::BackupCommand;
+use crate::cli::check::CheckCommand;
 use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
 use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
+use crate::cli::doctor::DoctorCommand;
+use crate::cli::export::ExportCommand;
+use crate::cli::import::ImportCommand;
 use crate::cli::investigator::InvestigatorCommand;
 use crate::cli::manual::ManualCommand;
 use crate::cli::purge::PurgeCommand;
@@ -67,6 +72,12 @@ pub enum Command {
     Send(SendCommand),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
+    /// Writes records to a file or hands them over as they come.
+    Export(ExportCommand),
+    /// Stores the records of files.
+    Import(ImportCommand),
+    /// Looks for what is wrong.
+    Doctor(DoctorCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.
@@ -77,6 +88,8 @@ pub enum Command {
     Tls(TlsCommand),
     /// Puts a backup in the place of the database.
     Restore(RestoreCommand),
+    /// Compares the database with itself and with the spool.
+    Check(CheckCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.
@@ -85,6 +98,8 @@ pub enum Command {
     Acl(AclCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
+    /// Prints the audit log.
+    Audit(AuditCommand),
     /// Adds, lists and changes accounts.
     Account(AccountCommand),
     /// Removes what has been kept long enough.

@@ -13,7 +13,7 @@ use crate::cli::{data_dir, load_config};
 use crate::clock::Clock;
 use crate::config::{Config, Enrol, Flags};
 use crate::error::Result;
-use crate::http::wire::{Limits, Listeners, Server, Slots, Stop};
+use crate::http::wire::{Handler, Limits, Listeners, Server, Slots, Stop};
 use crate::http::{TlsFiles, Web, watch_tls_files};
 use crate::ops::App;
 use crate::ops::fleet::commands::Couriering;
@@ -253,9 +253,12 @@ fn start_server(
     tls: Option<&Tls>,
 ) -> Result<Server> {
     let slots = Slots::new(limits.connection_cap() / 2);
-    let web = Web::new(Arc::clone(app), slots, stop.clone())?;
+    let web = Arc::new(Web::new(Arc::clone(app), slots, stop.clone())?);
+    let handler = Arc::clone(&web) as Arc<dyn Handler>;
     let tls = tls.map(|tls| tls.files.tls());
-    Server::start_with_tls(listeners, limits, Arc::new(web), stop.clone(), tls)
+    let server = Server::start_with_tls(listeners, limits, handler, stop.clone(), tls)?;
+    web.set_stats(server.stats());
+    Ok(server)
 }
 
 fn limits_of(config: &Config) -> Limits {

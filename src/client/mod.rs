@@ -7,10 +7,12 @@
 //! | `exchange` | one request and its answer within a time, and errors that say what to do |
 //! | `facts` | what a telemetry client would say of this machine |
 //! | `fleet` | what an agent says to its server, and fetches |
+//! | `probe` | asks whether a server is there |
 //! | `send` | posts one record |
 
 pub mod base_url;
 mod exchange;
 pub mod facts;
 pub mod fleet;
+pub mod probe;
 pub mod send;

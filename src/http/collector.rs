@@ -25,7 +25,9 @@ pub fn post(web: &Web, call: &Call) -> Result<Response> {
         head: &call.head.raw,
         peer: call.head.peer.ip(),
     };
-    Ok(match collect(web.app(), &collected)? {
+    let outcome = collect(web.app(), &collected);
+    web.app().counters.note_post(&outcome);
+    Ok(match outcome? {
         Outcome::Stored(record) => respond::json(201, &RecordJson::new(&record))
             .with_unique_header("Location", format!("/api/records/{}", record.id)),
         Outcome::Quarantined(message) => {

@@ -80,7 +80,7 @@ fn start_of_correction(web: &Web, id: i64) -> Result<views::quarantine::Correcti
 pub fn admit(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
     let (id, form) = (call.id()?, call.form());
-    match quarantine::admit(web.app(), id, &form) {
+    match quarantine::admit(web.app(), id, &form, &access::actor(call)) {
         Ok(record) => Ok(respond::redirect(303, &format!("/records/{}", record.id))),
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::TooLarge) => {
             let mut correction = start_of_correction(web, id)?;
@@ -104,7 +104,7 @@ pub fn admit(web: &Web, call: &Call) -> Result<Response> {
 /// `POST /records/quarantine/ID/drop`.
 pub fn drop_post(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
-    quarantine::drop_post(web.app(), call.id()?)?;
+    quarantine::drop_post(web.app(), call.id()?, &access::actor(call))?;
     Ok(respond::redirect(303, views::quarantine::VIEW.path))
 }
 

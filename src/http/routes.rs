@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    account_forms, acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api,
-    fleet_api, fleet_forms, health, investigator_forms, login, mig, pages, record_forms, records_api, stream,
+    account_forms, acl_forms, action_forms, agent_api, aggregates_api, audit_api, collector, crash_forms,
+    custom_api, fleet_api, fleet_forms, health, investigator_forms, login, metrics, mig, openapi, pages,
+    record_forms, records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -105,6 +106,8 @@ pub const ROUTES: &[Route] = &[
     collect("/v2/collector"),
     collect("/v3/collector"),
     // The API.
+    get("/api", "The API for people", openapi::page),
+    get("/api/openapi.json", "The API in OpenAPI 3.1", openapi::document),
     get("/api/records", "Records as JSON, NDJSON or CSV, newest first", records_api::list),
     get("/api/records/{id}", "One record as JSON", records_api::one),
     get("/api/builds", "Records per build", aggregates_api::builds),
@@ -119,6 +122,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
+    guarded(Need::Administer, get("/api/audit", "The audit log as JSON, newest first", audit_api::list)),
     // The fleet.
     guarded(
         Need::ReadFleet,
@@ -233,6 +237,10 @@ pub const ROUTES: &[Route] = &[
         "Lets the next key of an agent's endpoint bind",
         fleet_forms::unbind,
     ),
+    guarded(
+        Need::Administer,
+        get("/audit/{name}", "The audit log as a file, export.csv or export.ndjson", audit_api::export),
+    ),
     form("/investigators", Need::Administer, "Adds an investigator", investigator_forms::add),
     form(
         "/investigators/{id}/status",
@@ -291,6 +299,7 @@ pub const ROUTES: &[Route] = &[
     // Health.
     guarded(Need::Nothing, get("/healthz", "200 while the process is alive", health::alive)),
     guarded(Need::Nothing, get("/readyz", "200 while a record could be stored", health::ready)),
+    get("/metrics", "Figures of the server for Prometheus", metrics::show),
 ];
 
 /// What a path and a method lead to.

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::http::access;
+use crate::http::base_path;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::wire::{Head, Slot, Stop};
@@ -136,6 +137,7 @@ impl Events {
             return Ok(false);
         }
         let rows = records::render_rows(&found, self.app.clock.now(), self.may_delete).into_string();
+        let rows = base_path::html(&self.app.config.base_path, &rows);
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
         Ok(true)

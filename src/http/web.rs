@@ -6,14 +6,16 @@ use crate::http::call::{Call, PAIRS_MAX, parse_pairs, query_of};
 use crate::http::hosts::Hosts;
 use crate::http::limits::PostLimits;
 use crate::http::routes::{self, Body, Found};
-use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stop};
-use crate::http::{access, compress, pages, proxies, respond};
+use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stats, Stop};
+use crate::http::{access, base_path, compress, pages, proxies, respond};
 use crate::ingest::{self, Encoding};
 use crate::model::account::{Need, Rights};
 use crate::ops::App;
+use crate::ops::metrics::Wire;
 use rouille::Response;
 use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 /// Body bytes that a route tolerates which takes none.
 const BODY_BYTES_TOLERATED: usize = 64 << 10;
@@ -23,6 +25,9 @@ const BODY_BYTES_TOLERATED: usize = 64 << 10;
 const LARGE_BODY_BYTES: usize = 64 << 10;
 /// So many of those are handled at once.
 const LARGE_AT_ONCE: usize = 8;
+
+/// Here agents wait for commands, which says nothing of how fast the server is.
+const AGENT_POLL_PATH: &str = "/api/v1/agent/commands";
 
 /// Answers every request of muster.
 pub struct Web {
@@ -34,6 +39,7 @@ pub struct Web {
     stop: Stop,
     csrf_secret: [u8; 32],
     large: [Mutex<()>; LARGE_AT_ONCE],
+    stats: OnceLock<Stats>,
 }
 
 impl Web {
@@ -47,7 +53,17 @@ impl Web {
             Hosts::new(&app.config.hostnames, &[&app.config.listen[..], &app.config.tls.listen].concat());
         let compressing = Slots::new(compress::AT_ONCE_MAX);
         let post_limits = PostLimits::new(&app.config.limits);
-        Ok(Web { app, hosts, slots, compressing, post_limits, stop, csrf_secret, large: Default::default() })
+        Ok(Web {
+            app,
+            hosts,
+            slots,
+            compressing,
+            post_limits,
+            stop,
+            csrf_secret,
+            large: Default::default(),
+            stats: OnceLock::new(),
+        })
     }
 
     /// The application.
@@ -63,6 +79,22 @@ impl Web {
     /// The places for streams.
     pub fn slots(&self) -> &Slots {
         &self.slots
+    }
+
+    /// Takes the figures of the server that asks this handler; only the first are kept.
+    pub fn set_stats(&self, stats: Stats) {
+        // There is one server.
+        let _ = self.stats.set(stats);
+    }
+
+    /// What the wire counts.
+    pub fn wire_figures(&self) -> Wire {
+        Wire {
+            connections: self.stats.get().map_or(0, Stats::count_connections),
+            turned_away: self.stats.get().map_or(0, Stats::count_turned_away),
+            streams: self.slots.count_taken(),
+            handshakes: self.stats.get().and_then(Stats::count_handshakes),
+        }
     }
 
     /// The wish to stop.
@@ -104,6 +136,11 @@ impl Web {
             }
         };
         (call.head, response)
+    }
+
+    /// An answer with its addresses as they are outside.
+    fn outside(&self, response: Response) -> Response {
+        base_path::apply(&self.app.config.base_path, response)
     }
 
     /// Finds out who asks, and refuses what they may not. What needs nothing does not ask.
@@ -174,10 +211,11 @@ impl Handler for Web {
             return Err(respond::data(204, "text/plain", "").with_unique_header("Allow", "GET, HEAD, POST"));
         }
         if let Some(path) = old_path(head) {
-            return Err(respond::redirect(302, &path));
+            return Err(self.outside(respond::redirect(302, &path)));
         }
         self.gate(head).map_err(|error| {
-            let response = not_sniffed(respond::error(head, &error));
+            self.app.counters.note_answer(error.kind().http_status());
+            let response = self.outside(not_sniffed(respond::error(head, &error)));
             match routes::find(&head.method, head.path()) {
                 Found::OtherMethods(allowed) => response.with_unique_header("Allow", allowed),
                 _ => response,
@@ -186,6 +224,8 @@ impl Handler for Web {
     }
 
     fn handle(&self, incoming: Incoming) -> Response {
+        let began = Instant::now();
+        let is_poll = incoming.head.path() == AGENT_POLL_PATH;
         let turn = &self.large[usize::from(incoming.head.peer.port()) % LARGE_AT_ONCE];
         let held = is_large(&incoming.head).then(|| turn.lock().unwrap_or_else(PoisonError::into_inner));
         let (head, outcome) = self.answer(incoming);
@@ -194,10 +234,15 @@ impl Handler for Web {
             _ => respond::error(&head, &error),
         });
         drop(held);
-        not_sniffed(compress::apply(&head, response, &self.compressing))
+        self.app.counters.note_answer(response.status_code);
+        if !is_poll {
+            self.app.counters.note_duration(began.elapsed());
+        }
+        not_sniffed(compress::apply(&head, self.outside(response), &self.compressing))
     }
 
     fn refuse(&self, status: u16, message: &str) -> Response {
+        self.app.counters.note_answer(status);
         let refused = not_sniffed(respond::json(status, &respond::Message { message, request_id: None }));
         if status == 503 { refused.with_unique_header("Retry-After", "5") } else { refused }
     }

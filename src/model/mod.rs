@@ -10,6 +10,7 @@ pub mod build;
 pub mod command;
 pub mod crash;
 pub mod credentials;
+pub mod csv_line;
 pub mod filter;
 pub(crate) mod go_json;
 pub mod investigator;

@@ -72,6 +72,7 @@ fn keep_aside(app: &App, collected: &Collected<'_>, reason: String) -> Result<Ou
 /// Stores a validated record and returns it as it is stored. TooOften where the day has brought too many new strings.
 pub fn store(app: &App, record: NewRecord) -> Result<Record> {
     let stored = app.store.insert_post(&record, app.config.new_values_per_day_max)?;
+    app.counters.note_stored(stored.is_new);
     as_stored(app, stored, record)
 }
 

@@ -153,7 +153,10 @@ fn run(app: &App, stop: &(Mutex<bool>, Condvar)) {
 }
 
 fn run_one(app: &App, job: &Job) {
-    match (job.run)(app) {
+    let began = Instant::now();
+    let outcome = (job.run)(app);
+    app.counters.note_job(job.name, &outcome, app.clock.now(), began.elapsed());
+    match outcome {
         Ok(()) => log::debug!("Job done: {}", job.name),
         // A full disk is told to whoever posts; here it would be a line a minute.
         Err(error) if error.kind() == Kind::Busy => {

@@ -4,17 +4,24 @@
 pub mod accounts;
 pub mod api_tokens;
 pub mod attempts;
+pub mod audit;
 pub mod backup;
 pub mod blacklist;
 pub mod builds;
+pub mod check;
 pub mod collect;
+pub mod counters;
 pub mod crashes;
 pub mod custom;
 pub mod delete;
+pub mod doctor;
+pub mod export;
 pub mod fleet;
+pub mod import;
 pub mod jobs;
 pub mod limiter;
 pub mod machine_checks;
+pub mod metrics;
 pub mod passwords;
 pub mod population;
 pub mod purge;
@@ -50,6 +57,8 @@ pub struct App {
     pub attempts: attempts::Attempts,
     /// Where passwords are hashed, few at a time.
     pub hashing: passwords::Hashing,
+    /// What this run counted.
+    pub counters: counters::Counters,
     /// Actions and commands as files.
     pub spool: Arc<Spool>,
     /// Wakes the scheduler and the agents that wait.
@@ -64,6 +73,7 @@ impl App {
         let custom_views = custom::CustomViews::new(config.data_dir.join(&config.views_dir));
         let spool = Arc::new(Spool::new(config.data_dir.join(&config.fleet.spool_dir)));
         let attempts = attempts::Attempts::new(&config.limits);
+        let counters = counters::Counters::new(clock.now());
         App {
             config,
             clock,
@@ -72,6 +82,7 @@ impl App {
             custom_views,
             attempts,
             hashing: passwords::Hashing::default(),
+            counters,
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),
             warned_pairs: fleet::statistics::WarnedPairs::default(),

@@ -189,6 +189,13 @@ fn copy(mut source: Source, to: &Path, watch: &mut Watch<'_>) -> Result<()> {
 
 /// Ends the log of the database that gives way; false where it is too damaged for that.
 fn fold_old(database: &Path) -> Result<bool> {
+    let mut head = [0; 16];
+    let is_read = File::open(database).and_then(|mut file| file.read_exact(&mut head)).is_ok();
+    if !is_read || &head != b"SQLite format 3\0" {
+        // SQLite would remove the log of what it takes for an empty file.
+        log::warn!("{} is no database; it is moved aside as it is", database.display());
+        return Ok(false);
+    }
     match fold(database) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == Kind::Busy => Err(error),
@@ -206,7 +213,9 @@ fn put_in_place(part: &Path, database: &Path, before: Option<&Path>) -> std::io:
         fs::hard_link(database, before)?;
         // Of one that could not be read; its log goes with it.
         for (old, aside) in companions(database).iter().zip(companions(before)) {
-            match fs::rename(old, aside) {
+            // The index of a log is made anew by whoever reads it.
+            let is_index = old.as_os_str().as_encoded_bytes().ends_with(b"-shm");
+            match if is_index { fs::remove_file(old) } else { fs::rename(old, aside) } {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }

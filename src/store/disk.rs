@@ -16,6 +16,11 @@ pub fn free_and_total_bytes(path: &Path) -> io::Result<(u64, u64)> {
     Ok((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
 }
 
+/// Free bytes that are kept: `bytes`, on a small file system a tenth of it.
+pub fn reserve_of(bytes: u64, total_bytes: u64) -> u64 {
+    bytes.min(total_bytes / 10)
+}
+
 /// Watches the free space of the data directory against the reserve.
 #[derive(Clone, Debug)]
 pub struct Reserve {
@@ -32,7 +37,7 @@ impl Reserve {
     /// True where there is room for new records. A file system that cannot be asked counts as full.
     pub fn has_room(&self) -> bool {
         match free_and_total_bytes(&self.data_dir) {
-            Ok((free, total)) => free >= self.bytes.min(total / 10),
+            Ok((free, total)) => free >= reserve_of(self.bytes, total),
             Err(error) => {
                 log::warn!("Cannot ask {} for its free space: {error}", self.data_dir.display());
                 false

@@ -4,7 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::{WAL_BYTES_THRESHOLD, wal_bytes};
 use crate::store::time_index::id_range;
-use crate::store::{READ_MOST, Store, open};
+use crate::store::{READ_MOST, Store, inspect, meta, open};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -72,12 +72,28 @@ impl Store {
         connection.progress_handler(10_000, Some(gives_way))?;
         let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if verdict == "ok" {
-            return Ok(());
+            return self.note_checked();
         }
         Err(Error::new(
             Kind::Corrupt,
             format!("Database {} is damaged: {verdict}; restore a backup", self.path().display()),
         ))
+    }
+
+    /// Notes that the whole file was read without finding damage.
+    fn note_checked(&self) -> Result<()> {
+        self.writer().change(false, |write| {
+            let now = write.now.to_string();
+            meta::set_meta(write.connection, inspect::CHECKED_AT, &now)
+        })
+    }
+
+    /// Notes that a backup was made: `muster doctor` and the figures tell how old it is.
+    pub fn note_backed_up(&self) -> Result<()> {
+        self.writer().change(false, |write| {
+            let now = write.now.to_string();
+            meta::set_meta(write.connection, inspect::BACKED_UP_AT, &now)
+        })
     }
 
     /// Gives free pages back to the file system, a few at a time. `goes_on` is asked between two steps.

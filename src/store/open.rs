@@ -180,7 +180,7 @@ fn look(path: &Path) -> Result<Found> {
         let missing = missing_statements(&connection).map_err(unreadable)?;
         match missing {
             Some(missing) if missing.is_empty() => {}
-            Some(missing) if missing.iter().all(|sql| sql.starts_with("CREATE INDEX")) => {
+            Some(missing) if missing.iter().all(|sql| is_index(sql)) => {
                 return Ok(Found::WithoutIndexes);
             }
             _ => return Err(damaged(path, "its tables are not those of this version")),
@@ -196,7 +196,8 @@ fn look(path: &Path) -> Result<Found> {
     Ok(Found::Version(version))
 }
 
-fn open_to_look(path: &Path, has_wal: bool) -> Result<Connection> {
+/// Opens a file to read it alone. `has_wal`: a log is beside it, which counts too.
+pub fn open_to_look(path: &Path, has_wal: bool) -> Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // Without a log nothing beside the file counts, and `immutable` leaves no trace at all.
@@ -328,10 +329,26 @@ pub fn schema_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     rows.map(|sql| sql.map(|sql| normalized(&sql))).collect()
 }
 
+fn is_index(sql: &str) -> bool {
+    sql.starts_with("CREATE INDEX") || sql.starts_with("CREATE UNIQUE INDEX")
+}
+
+/// The statements of the indexes that a file lacks.
+pub(crate) fn missing_indexes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut missing = missing_statements(connection)?.unwrap_or_default();
+    missing.retain(|sql| is_index(sql));
+    Ok(missing)
+}
+
+/// The URI by which a file is attached for reading only.
+pub(crate) fn read_only_uri(path: &Path) -> String {
+    format!("file:{}?mode=ro", uri_path(path))
+}
+
 /// True where a file has tables or indexes that schema.sql does not know, or lacks a table.
 pub(crate) fn is_foreign_schema(connection: &Connection) -> rusqlite::Result<bool> {
     let missing = missing_statements(connection)?;
-    Ok(missing.is_none_or(|missing| missing.iter().any(|sql| !sql.starts_with("CREATE INDEX"))))
+    Ok(missing.is_none_or(|missing| missing.iter().any(|sql| !is_index(sql))))
 }
 
 /// The statements of schema.sql that a file lacks; none where it has others too.

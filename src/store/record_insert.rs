@@ -155,6 +155,8 @@ pub struct InsertState {
     pub last_received_at: Option<i64>,
     /// What a record sent again is known by; none in a load, whose records are not.
     pub recents: Option<Recents>,
+    /// True where every reception time is kept as it is, also one that is a little before the last: in an import.
+    pub keeps_times: bool,
 }
 
 impl InsertState {
@@ -205,7 +207,8 @@ pub fn insert_record(
         Some(last) => last,
         None => newest_received_at(connection)?,
     };
-    let is_step = received_at < last - STEP_BACK_SECS_MAX;
+    let step_secs_min = if state.keeps_times { 0 } else { STEP_BACK_SECS_MAX };
+    let is_step = received_at < last - step_secs_min;
     let received_at = if is_step { received_at } else { received_at.max(last) };
     connection
         .prepare_cached(

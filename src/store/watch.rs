@@ -39,6 +39,21 @@ impl<'a> Watch<'a> {
             .map_err(Into::into)
     }
 
+    /// Likewise, and also where `gives_way` says so.
+    pub(crate) fn guard_until(
+        &self,
+        connection: &Connection,
+        gives_way: impl Fn() -> bool + Send + 'static,
+    ) -> Result<()> {
+        let is_stopped = Arc::clone(&self.is_stopped);
+        connection
+            .progress_handler(
+                STEPS_BETWEEN_LOOKS,
+                Some(move || is_stopped.load(Ordering::Relaxed) || gives_way()),
+            )
+            .map_err(Into::into)
+    }
+
     /// The same error, or that the work was stopped where that is why.
     pub(crate) fn or_stopped(&self, error: Error) -> Error {
         if self.is_stopped.load(Ordering::Relaxed) { stopped() } else { error }

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::Checkpointer;
 use crate::store::disk::Reserve;
+use crate::store::figures::WriterCounters;
 use crate::store::gate::Gate;
 use crate::store::open;
 use crate::store::recents::Recents;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Most jobs that wait; beyond it a post is answered 503.
 const QUEUE_JOBS_MAX: usize = 2_048;
@@ -89,6 +91,7 @@ enum Done {
 pub struct Writer {
     queue: RwLock<Option<SyncSender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    counters: Arc<WriterCounters>,
 }
 
 impl std::fmt::Debug for Job {
@@ -103,7 +106,9 @@ impl Writer {
         let connection = open::open_writer(&path)?;
         let checkpointer = Checkpointer::start(&path, gate)?;
         let (queue, jobs) = sync_channel(QUEUE_JOBS_MAX);
+        let counters = Arc::<WriterCounters>::default();
         let work = Work {
+            counters: Arc::clone(&counters),
             path,
             clock,
             reserve,
@@ -116,7 +121,7 @@ impl Writer {
             .name("writer".into())
             .spawn(move || work.run(&jobs))
             .map_err(|error| Error::internal("Cannot start the writer thread").because(error))?;
-        Ok(Writer { queue: RwLock::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Writer { queue: RwLock::new(Some(queue)), thread: Mutex::new(Some(thread)), counters })
     }
 
     /// Stores a record and waits until it is durable. Busy where the queue or the disk is full.
@@ -164,13 +169,20 @@ impl Writer {
         result.try_iter().last().ok_or_else(|| Error::internal("A change ended without a value"))
     }
 
+    /// What it did since the start.
+    pub(super) fn counters(&self) -> &WriterCounters {
+        &self.counters
+    }
+
     fn queue(&self, job: Job) -> Result<()> {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         let Some(queue) = queue.as_ref() else { return Err(stopping()) };
         queue.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) => Error::busy("Too many records at once; send it again in a moment"),
             TrySendError::Disconnected(_) => stopping(),
-        })
+        })?;
+        self.counters.note_queued();
+        Ok(())
     }
 
     /// Finishes what is queued, checkpoints and closes. A second call finds nothing to do.
@@ -197,6 +209,7 @@ struct Work {
     state: InsertState,
     data_version: i64,
     checkpointer: Checkpointer,
+    counters: Arc<WriterCounters>,
 }
 
 impl Work {
@@ -216,6 +229,7 @@ impl Work {
                 bytes += job.len_bytes();
                 batch.push(job);
             }
+            self.counters.note_taken(batch.len());
             self.write(&mut batch);
             if let Some(connection) = &self.connection {
                 self.checkpointer.after_commit(connection);
@@ -257,6 +271,7 @@ impl Work {
             return;
         }
         log::error!("Cannot write to {}: {}", self.path.display(), error.with_causes());
+        self.counters.note_failure();
         // What a failed commit or fsync left in this connection's cache is not to be trusted.
         self.connection = None;
         refuse_where(
@@ -277,9 +292,13 @@ impl Work {
         if is_unchecked {
             connection.pragma_update(None, "foreign_keys", false)?;
         }
+        let began = Instant::now();
         let ended = run_batch(connection, &mut self.state, &mut self.data_version, self.clock.now(), batch);
         let ended = match ended {
-            Ok(done) => Ok(done),
+            Ok(done) => {
+                self.counters.note_commit(batch.len(), began.elapsed());
+                Ok(done)
+            }
             Err(error) => {
                 self.state = InsertState::default();
                 // SQLite may have rolled back by itself, on a full disk for one.

@@ -12,7 +12,9 @@ pub mod account;
 pub mod accounts;
 pub mod acl;
 pub mod actions;
+pub mod api;
 pub mod assets;
+pub mod audit;
 pub mod backtrace;
 pub mod builds;
 pub mod chart;
@@ -69,6 +71,7 @@ pub const VIEWS: &[&View] = &[
     &actions::COMMAND,
     &investigators::VIEW,
     &investigators::ONE,
+    &audit::VIEW,
     &accounts::VIEW,
     &accounts::ONE,
     &account::VIEW,

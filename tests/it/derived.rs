@@ -3,6 +3,7 @@
 //! happened on the way: against a rebuild from a file of the version before it was kept.
 
 use crate::store::{NOW, database, options, record};
+use crate::support::tester;
 use muster::clock::Clock;
 use muster::guilty::blacklist::Entry;
 use muster::model::crash::CrashKind;
@@ -143,7 +144,7 @@ fn derived_rows_equal_a_rebuild_from_an_older_file() {
         ..BlacklistChange::default()
     };
     for change in [change, BlacklistChange { is_reset: true, ..BlacklistChange::default() }] {
-        store.change_blacklist(&change).unwrap();
+        store.change_blacklist(&change, &tester()).unwrap();
         while store.recompute_step().unwrap() {}
     }
     let today = (NOW + 2 * DAY_SECS) / DAY_SECS;
@@ -184,7 +185,7 @@ fn a_changed_blacklist_moves_exactly_what_its_preview_said() {
     assert_eq!(moves.len(), 1);
     assert_eq!(moves[0].crashes, list_find);
     assert_eq!(moves[0].to.as_ref().unwrap().shown, "cache_lookup()");
-    store.change_blacklist(&change).unwrap();
+    store.change_blacklist(&change, &tester()).unwrap();
     // A crash that comes before the stored ones have followed is laid at the new door at once.
     store
         .insert_record(&NewRecord {
@@ -221,7 +222,7 @@ fn following_a_changed_blacklist_goes_on_after_a_restart() {
         ..BlacklistChange::default()
     };
     let store = open();
-    store.change_blacklist(&change).unwrap();
+    store.change_blacklist(&change, &tester()).unwrap();
     assert!(store.recompute_step().unwrap());
     let progress = store.recompute_progress().unwrap().unwrap();
     assert!(progress.done > 0 && progress.done < progress.total, "{progress:?}");
@@ -272,15 +273,15 @@ fn hidden_guilties_leave_the_list_and_come_back() {
     let store = filled(directory.path(), &Clock::fixed(NOW));
     let top = store.top_guilties(&scope(CrashKind::Program), 0, 50).unwrap();
     let first = top.rows[0].clone();
-    assert!(store.set_guilty_hidden(first.guilty.id, true).unwrap());
-    assert!(store.set_guilty_comment(first.guilty.id, "known").unwrap());
-    assert!(!store.set_guilty_hidden(1_000_000, true).unwrap());
+    assert!(store.set_guilty_hidden(first.guilty.id, true, &tester()).unwrap());
+    assert!(store.set_guilty_comment(first.guilty.id, "known", &tester()).unwrap());
+    assert!(!store.set_guilty_hidden(1_000_000, true, &tester()).unwrap());
     let without = store.top_guilties(&scope(CrashKind::Program), 0, 50).unwrap();
     assert!(without.rows.iter().all(|row| row.guilty.id != first.guilty.id));
     assert_eq!((without.hidden, without.crashes), (first.crashes, top.crashes));
     let hidden = store.list_hidden_guilties().unwrap();
     assert_eq!((hidden.len(), hidden[0].1, hidden[0].0.comment.as_str()), (1, first.crashes, "known"));
-    store.set_guilty_hidden(first.guilty.id, false).unwrap();
+    store.set_guilty_hidden(first.guilty.id, false, &tester()).unwrap();
     assert_eq!(store.top_guilties(&scope(CrashKind::Program), 0, 50).unwrap().rows.len(), top.rows.len());
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The store on a real file: counts, times, re-sent records, bounds, migrations.
 
+use crate::support::tester;
 use muster::clock::Clock;
 use muster::model::filter::RecordFilter;
 use muster::model::quarantine::NewQuarantined;
@@ -229,8 +230,8 @@ fn quarantine_stays_within_its_bounds() {
     assert_eq!(ids(&store), [5, 4, 3]);
     store.insert_quarantined(post(990), bounds).unwrap();
     assert_eq!(ids(&store), [6, 5]);
-    assert!(store.delete_quarantined(6).unwrap());
-    assert!(!store.delete_quarantined(6).unwrap());
+    assert!(store.delete_quarantined(6, &tester()).unwrap());
+    assert!(!store.delete_quarantined(6, &tester()).unwrap());
     store.insert_quarantined(post(1), bounds).unwrap();
     assert_eq!(ids(&store), [7, 5]);
 }

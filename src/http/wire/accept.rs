@@ -69,6 +69,7 @@ impl AcceptLoop<'_> {
 
     /// All connections are at work: says so at once, but not by TLS: a handshake would hold up who comes next.
     fn turn_away(&mut self, socket: TcpStream, is_tls: bool) {
+        self.shared.registry.note_turned_away();
         self.complaints.log("A connection is turned away", &io::Error::other("all are at work"));
         if is_tls {
             return;

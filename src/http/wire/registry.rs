@@ -83,6 +83,7 @@ pub(super) struct Registry {
     origin: Instant,
     is_stopping: AtomicBool,
     n_requests: AtomicU64,
+    n_turned_away: AtomicU64,
     members: Mutex<Members>,
     left: Condvar,
 }
@@ -102,6 +103,7 @@ impl Registry {
             origin: Instant::now(),
             is_stopping: AtomicBool::new(false),
             n_requests: AtomicU64::new(0),
+            n_turned_away: AtomicU64::new(0),
             members: Mutex::new(Members::default()),
             left: Condvar::new(),
         }
@@ -212,6 +214,16 @@ impl Registry {
     /// Requests since the start.
     pub(super) fn count_requests(&self) -> u64 {
         self.n_requests.load(Ordering::Relaxed)
+    }
+
+    /// Connections turned away since the start.
+    pub(super) fn count_turned_away(&self) -> u64 {
+        self.n_turned_away.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that is turned away.
+    pub(super) fn note_turned_away(&self) {
+        self.n_turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a request.

@@ -48,6 +48,11 @@ impl Stats {
         self.shared.registry.count()
     }
 
+    /// Connections turned away since the start, because all were at work.
+    pub fn count_turned_away(&self) -> u64 {
+        self.shared.registry.count_turned_away()
+    }
+
     /// Finished and failed TLS handshakes since the start; none where no socket speaks TLS.
     pub fn count_handshakes(&self) -> Option<(u64, u64)> {
         self.shared.tls.as_ref().map(|tls| (tls.count_handshakes(), tls.count_failed()))

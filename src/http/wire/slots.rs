@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Clone, Debug)]
 pub struct Slots {
     free: Arc<AtomicUsize>,
+    all: usize,
 }
 
 /// One slot, given back when it is dropped: put it into the reader that streams the answer.
@@ -19,7 +20,7 @@ pub struct Slot {
 impl Slots {
     /// `n` slots. For streams and long polls: half of [`Limits::connection_cap`](super::Limits::connection_cap).
     pub fn new(n: usize) -> Slots {
-        Slots { free: Arc::new(AtomicUsize::new(n)) }
+        Slots { free: Arc::new(AtomicUsize::new(n)), all: n }
     }
 
     /// Takes a slot; none where all are taken (then answer 503).
@@ -28,6 +29,11 @@ impl Slots {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| n.checked_sub(1))
             .ok()
             .map(|_| Slot { free: Arc::clone(&self.free) })
+    }
+
+    /// The number of slots that are taken now.
+    pub fn count_taken(&self) -> usize {
+        self.all.saturating_sub(self.count_free())
     }
 
     /// The number of slots that are free now.

@@ -7,6 +7,7 @@ mod agents;
 mod around;
 mod commands;
 mod enrolment;
+mod figures;
 mod heartbeats;
 mod investigators;
 mod load;
@@ -27,6 +28,8 @@ pub use commands::{
     DueAction, Fetchable, Lease, NewAnswer,
 };
 pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownKey, is_same};
+pub use figures::FleetFigures;
+pub(super) use figures::fleet_figures;
 pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
 pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
 pub use load::{

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::agent::{AgentStatus, Thresholds};
 use crate::model::time::DAY_SECS;
 use crate::store::{READ_MOST, Store};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -312,19 +312,7 @@ impl Store {
                    double_endpoints, disappeared_endpoints, flapping_endpoints
                  FROM agent_statistics WHERE taken_at >= ?1 ORDER BY taken_at",
             )?;
-            let samples = statement.query_map([from], |row| {
-                Ok(FleetSample {
-                    taken_at: row.get(0)?,
-                    online_agents: row.get(1)?,
-                    idle_agents: row.get(2)?,
-                    online_endpoints: row.get(3)?,
-                    idle_endpoints: row.get(4)?,
-                    new_endpoints: row.get(5)?,
-                    double_endpoints: row.get(6)?,
-                    disappeared_endpoints: row.get(7)?,
-                    flapping_endpoints: row.get(8)?,
-                })
-            })?;
+            let samples = statement.query_map([from], sample_of)?;
             Ok(samples.collect::<rusqlite::Result<_>>()?)
         })
     }
@@ -375,6 +363,21 @@ impl Store {
             Ok(pairs)
         })
     }
+}
+
+/// A sample from a row of all columns of `agent_statistics`.
+pub(super) fn sample_of(row: &Row<'_>) -> rusqlite::Result<FleetSample> {
+    Ok(FleetSample {
+        taken_at: row.get(0)?,
+        online_agents: row.get(1)?,
+        idle_agents: row.get(2)?,
+        online_endpoints: row.get(3)?,
+        idle_endpoints: row.get(4)?,
+        new_endpoints: row.get(5)?,
+        double_endpoints: row.get(6)?,
+        disappeared_endpoints: row.get(7)?,
+        flapping_endpoints: row.get(8)?,
+    })
 }
 
 /// Endpoints, each with the names of its agents by id, as they are listed: most agents first, then by queueloc.

@@ -4,6 +4,7 @@
 mod arguments;
 mod configuration;
 mod data_dir;
+mod install;
 mod manual;
 mod packaging;
 mod records;

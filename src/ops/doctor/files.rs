@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The data directory, the disk below it, the database in it.
+
+use super::{Finding, shown_bytes, shown_secs};
+use crate::config::Config;
+use crate::error::Kind;
+use crate::store::{
+    CurrentInspection, Inspection, SCHEMA_VERSION, WAL_BYTES_THRESHOLD, database_path, disk_figures, inspect,
+};
+use rustix::fs::{StatVfsMountFlags, statfs, statvfs};
+use rustix::process::geteuid;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Permissions of the data directory that others than its owner have.
+const NOT_OWNER: u32 = 0o077;
+/// The database is read in search of damage every day.
+const CHECK_SECS_MAX: i64 = 3 * 86_400;
+/// A backup that is older is worth a warning.
+const BACKUP_SECS_MAX: i64 = 8 * 86_400;
+/// A record that is so far ahead of the clock was received by another clock.
+const AHEAD_SECS: i64 = 120;
+
+/// File systems on which SQLite's locks or shared memory are not to be relied on, or which forget, by their magic
+/// number.
+const FILE_SYSTEMS: &[(i64, &str, &str)] = &[
+    (0x6969, "NFS", "its locks are not to be relied on"),
+    (0xff53_4d42, "SMB", "its locks are not to be relied on"),
+    (0xfe53_4d42, "SMB", "its locks are not to be relied on"),
+    (0x0102_1997, "9p", "its locks are not to be relied on"),
+    (0x6573_5546, "FUSE", "its locks and syncs may not be what they should"),
+    (0x0102_1994, "tmpfs", "everything in it is lost at a restart"),
+    (0x8584_58f6, "ramfs", "everything in it is lost at a restart"),
+];
+
+/// The data directory: there, its owner's alone.
+pub fn data_dir(dir: &Path) -> Finding {
+    const CHECK: &str = "data directory";
+    let found = match fs::metadata(dir) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let message = format!("{} is not there", dir.display());
+            return Finding::fail(CHECK, message, "start the server once, or name the right one with --data");
+        }
+        Err(error) => {
+            let message = format!("{} cannot be looked at: {error}", dir.display());
+            return Finding::fail(CHECK, message, "run this as root or as the user of the service");
+        }
+    };
+    if !found.is_dir() {
+        let message = format!("{} is not a directory", dir.display());
+        return Finding::fail(CHECK, message, "name the right one with --data");
+    }
+    let (shown, mode, user) = (dir.display(), found.mode() & 0o7777, geteuid());
+    if found.uid() != user.as_raw() && !user.is_root() {
+        let message = format!("{shown} belongs to user {}, and this is user {}", found.uid(), user.as_raw());
+        return Finding::fail(CHECK, message, "run this as root or as the user of the service");
+    }
+    if mode & NOT_OWNER != 0 {
+        let message = format!("{shown} is open to others than its owner (mode {mode:04o})");
+        return Finding::warn(CHECK, message, format!("chmod 0700 {shown}"));
+    }
+    Finding::ok(CHECK, format!("{shown} (user {}, mode {mode:04o})", found.uid()))
+}
+
+/// The disk below it: free space against the reserve, writable, of a kind that a database can be on.
+pub fn disk(config: &Config) -> Vec<Finding> {
+    const CHECK: &str = "disk";
+    let dir = &config.data_dir;
+    let mut findings = Vec::new();
+    match disk_figures(dir, config.disk_reserve_bytes) {
+        None => findings.push(Finding::fail(
+            CHECK,
+            format!("the file system of {} cannot be asked for its free space", dir.display()),
+            "see what is mounted there",
+        )),
+        Some(disk) => {
+            let free = shown_bytes(disk.free_bytes);
+            let reserve = shown_bytes(disk.reserve_bytes);
+            let remedy = "free some space, or let retention remove more (`muster purge`)";
+            findings.push(if disk.free_bytes < disk.reserve_bytes {
+                let message =
+                    format!("only {free} are free, less than the reserve of {reserve}: nothing is stored");
+                Finding::fail(CHECK, message, remedy)
+            } else if disk.free_bytes < disk.reserve_bytes * 2 || disk.free_bytes < disk.total_bytes / 20 {
+                Finding::warn(
+                    CHECK,
+                    format!("only {free} of {} are free", shown_bytes(disk.total_bytes)),
+                    remedy,
+                )
+            } else {
+                Finding::ok(CHECK, format!("{free} are free; the reserve is {reserve}"))
+            });
+        }
+    }
+    if statvfs(dir).is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY)) {
+        let message = format!("the file system of {} is read-only", dir.display());
+        findings.push(Finding::fail(CHECK, message, "see the kernel's log, and mount it writable"));
+    }
+    if let Ok(stat) = statfs(dir) {
+        let magic = i64::from(stat.f_type) & 0xffff_ffff;
+        if let Some((_, name, why)) = FILE_SYSTEMS.iter().find(|(known, ..)| *known == magic) {
+            let message = format!("{} is on {name}: {why}", dir.display());
+            findings.push(Finding::warn(CHECK, message, "keep the data directory on a local disk"));
+        }
+    }
+    findings
+}
+
+/// The database, and what it tells; none of the latter where it cannot be read.
+pub fn database(config: &Config, now: i64) -> (Vec<Finding>, Option<Inspection>) {
+    const CHECK: &str = "database";
+    let path = database_path(&config.data_dir);
+    let found = match inspect(&config.data_dir) {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            let message = format!("{} is not there yet", path.display());
+            return (vec![Finding::warn(CHECK, message, "start the server once; it makes one")], None);
+        }
+        Err(error) => {
+            let remedy = match error.kind() {
+                Kind::Corrupt => "see above: the newer program, or `muster restore` with a backup",
+                _ => "run this as root or as the user of the service",
+            };
+            return (vec![Finding::fail(CHECK, error.with_causes(), remedy)], None);
+        }
+    };
+    let mut findings = Vec::new();
+    let sizes = format!("{}, log {}", shown_bytes(found.bytes), shown_bytes(found.wal_bytes));
+    findings.push(match &found.current {
+        Some(current) => Finding::ok(
+            CHECK,
+            format!("{} ({sizes}, schema {}, {} records)", path.display(), found.schema, current.records),
+        ),
+        None => Finding::warn(
+            CHECK,
+            format!(
+                "{} ({sizes}) is of schema {}, older than {SCHEMA_VERSION}",
+                path.display(),
+                found.schema
+            ),
+            "the next start upgrades it, and keeps a copy",
+        ),
+    });
+    if found.wal_bytes > 4 * WAL_BYTES_THRESHOLD {
+        findings.push(Finding::warn(
+            CHECK,
+            format!("the log has {}", shown_bytes(found.wal_bytes)),
+            "see who reads the database for long; a restart of the server writes it back",
+        ));
+    }
+    findings.extend(found.current.as_ref().map(|current| checked(current, now)));
+    (findings, Some(found))
+}
+
+fn checked(current: &CurrentInspection, now: i64) -> Finding {
+    const CHECK: &str = "integrity";
+    let remedy = "`muster check` reads all of it; the server does so each day";
+    match current.checked_at {
+        Some(at) if now - at <= CHECK_SECS_MAX => {
+            Finding::ok(CHECK, format!("no damage was found {} ago", shown_secs(now - at)))
+        }
+        Some(at) => Finding::warn(
+            CHECK,
+            format!("it was last looked for damage {} ago", shown_secs(now - at)),
+            remedy,
+        ),
+        None if current.records < 1_000 => Finding::ok(CHECK, "it was not yet looked for damage, and is new"),
+        None => Finding::warn(CHECK, "it was never looked for damage", remedy),
+    }
+}
+
+/// Times in the database against the clock.
+pub fn record_times(current: &CurrentInspection, now: i64) -> Finding {
+    const CHECK: &str = "record times";
+    if let Some(at) = current.newest_received_at
+        && at > now + AHEAD_SECS
+    {
+        let message = format!("the newest record was received {} after now", shown_secs(at - now));
+        return Finding::warn(CHECK, message, "set this machine's clock right");
+    }
+    match current.clock_steps {
+        0 => Finding::ok(CHECK, "the clock was never set back while records came in"),
+        steps => Finding::ok(CHECK, format!("the clock was set back {steps} times while records came in")),
+    }
+}
+
+/// How old the newest backup is.
+pub fn backups(current: &CurrentInspection, now: i64) -> Finding {
+    const CHECK: &str = "backups";
+    let remedy = "`muster backup FILE`, or systemctl enable --now muster-backup.timer";
+    match current.backed_up_at {
+        Some(at) if now - at <= BACKUP_SECS_MAX => {
+            Finding::ok(CHECK, format!("the newest was made {} ago", shown_secs((now - at).max(0))))
+        }
+        Some(at) => Finding::warn(CHECK, format!("the newest was made {} ago", shown_secs(now - at)), remedy),
+        None => Finding::warn(CHECK, "none was made of this database", remedy),
+    }
+}
+
+/// Who may log in.
+pub fn accounts(current: &CurrentInspection) -> Finding {
+    const CHECK: &str = "accounts";
+    match current.active_accounts {
+        0 => Finding::warn(
+            CHECK,
+            "there are none: only who is on this machine may change anything or see the fleet",
+            "muster account add NAME",
+        ),
+        1 => Finding::ok(CHECK, "1 may log in"),
+        count => Finding::ok(CHECK, format!("{count} may log in")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::doctor::Level;
+
+    #[test]
+    fn what_is_old_or_ahead_is_warned_of() {
+        let now = 1_000_000_000;
+        let current = |at: Option<i64>| CurrentInspection {
+            records: 5_000,
+            checked_at: at,
+            backed_up_at: at,
+            newest_received_at: at,
+            ..CurrentInspection::default()
+        };
+        let levels = |at| {
+            let current = current(at);
+            [checked(&current, now).level, backups(&current, now).level, record_times(&current, now).level]
+        };
+        assert_eq!(levels(None), [Level::Warn, Level::Warn, Level::Ok]);
+        assert_eq!(levels(Some(now - 60)), [Level::Ok, Level::Ok, Level::Ok]);
+        assert_eq!(levels(Some(now - 4 * 86_400)), [Level::Warn, Level::Ok, Level::Ok]);
+        assert_eq!(levels(Some(now - 9 * 86_400)), [Level::Warn, Level::Warn, Level::Ok]);
+        assert_eq!(levels(Some(now + 3_600))[2], Level::Warn);
+        let fresh = CurrentInspection::default();
+        assert_eq!((checked(&fresh, now).level, accounts(&fresh).level), (Level::Ok, Level::Warn));
+    }
+}
