@@ -115,7 +115,7 @@ pub fn render(data: &Data, viewer: &Viewer, said: &Said) -> Page {
             (password_form(data, viewer))
         }
         (sessions(data, viewer))
-        section.panel {
+        section.panel.keys {
             h2 { "API tokens" }
             (tokens(data, "/account/revoke", viewer))
             (token_form(viewer))
@@ -151,7 +151,7 @@ fn bdi(name: &str) -> Markup {
 
 fn password_form(data: &Data, viewer: &Viewer) -> Markup {
     html! {
-        section.panel {
+        section.panel.keys {
             h2 { "Password" }
             @if data.row.has_password {
                 form method="post" action="/account/password" {
@@ -182,7 +182,7 @@ fn password(name: &str, label: &str, autocomplete: &str) -> Markup {
 
 fn sessions(data: &Data, viewer: &Viewer) -> Markup {
     html! {
-        section.panel {
+        section.panel.keys {
             h2 { "Sessions" }
             @if data.sessions.is_empty() {
                 p.muted { "There are none." }

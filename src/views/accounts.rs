@@ -139,7 +139,7 @@ fn role_select(chosen: Role) -> Markup {
 fn add_form(data: &Data, viewer: &Viewer, draft: &Draft) -> Markup {
     let usual = if data.accounts.is_empty() { Role::Admin } else { Role::Viewer };
     html! {
-        section.panel #add {
+        section.panel.keys #add {
             h2 { "Add" }
             @if let Some(error) = &draft.error { (notice(Tone::Error, text::visible(error))) }
             form method="post" action=(VIEW.path) {

@@ -53,7 +53,7 @@ pub fn render(guest: &Guest<'_>, next: &str, status: u16) -> Page {
 
 fn form(name: &str, refused: Option<&str>, next: &str) -> Markup {
     html! {
-        section.panel.login {
+        section.panel.keys.login {
             @if let Some(message) = refused { (notice(Tone::Error, text::visible(message))) }
             form method="post" action=(PATH) {
                 input type="hidden" name="next" value=(next);

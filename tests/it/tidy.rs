@@ -20,6 +20,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Who alone may use a library, or a word of SQL.
 const ONLY: &[(&str, &[&str])] = &[
+    ("argon2", &["ops"]),
     ("rustc_demangle", &["guilty"]),
     ("rusqlite", &["store"]),
     ("r2d2", &["store"]),

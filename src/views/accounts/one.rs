@@ -78,7 +78,7 @@ pub fn render(data: &Data, viewer: &Viewer, said: &Said) -> Page {
             (password_form(row, viewer))
             (logout_form(data, viewer))
         }
-        section.panel {
+        section.panel.keys {
             h2 { "API tokens" }
             (tokens(data, &format!("{}/revoke", account_url(row.id)), viewer))
         }
@@ -115,7 +115,7 @@ fn made_up(name: &str, password: &str) -> Markup {
 
 fn role_form(row: &AccountRow, viewer: &Viewer) -> Markup {
     html! {
-        section.panel {
+        section.panel.keys {
             h2 { "Role" }
             form method="post" action={ (account_url(row.id)) "/role" } {
                 (token(viewer))
@@ -130,7 +130,7 @@ fn role_form(row: &AccountRow, viewer: &Viewer) -> Markup {
 fn status_form(row: &AccountRow, viewer: &Viewer) -> Markup {
     let (word, value) = if row.is_active { ("Disable", "disabled") } else { ("Enable", "active") };
     html! {
-        section.panel {
+        section.panel.keys {
             h2 { "Status" }
             p.muted { "A disabled account lets nobody in; its sessions and API tokens end." }
             form method="post" action={ (account_url(row.id)) "/status" } {
@@ -143,7 +143,7 @@ fn status_form(row: &AccountRow, viewer: &Viewer) -> Markup {
 
 fn password_form(row: &AccountRow, viewer: &Viewer) -> Markup {
     html! {
-        section.panel {
+        section.panel.keys {
             h2 { "Password" }
             form method="post" action={ (account_url(row.id)) "/password" } {
                 (token(viewer))
@@ -156,7 +156,7 @@ fn password_form(row: &AccountRow, viewer: &Viewer) -> Markup {
 
 fn logout_form(data: &Data, viewer: &Viewer) -> Markup {
     html! {
-        section.panel {
+        section.panel.keys {
             h2 { "Sessions" }
             form method="post" action={ (account_url(data.row.id)) "/logout" } {
                 (token(viewer))

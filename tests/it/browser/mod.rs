@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The pages in a real browser against the real server.
 
+mod access;
 mod aggregates;
 mod crashes;
 mod custom;
