@@ -38,11 +38,6 @@ impl Write<'_> {
 }
 
 impl Store {
-    /// Writes an entry about a change that was made outside the database, like one of files.
-    pub fn note_change(&self, audit: Audit) -> Result<()> {
-        self.writer().change(false, move |write| write.audit(&audit))
-    }
-
     /// Makes a short change outside the database and its entry together: where `change` fails there is no entry. It
     /// may be called twice; the last call counts.
     pub fn audited<T: Send + 'static>(
