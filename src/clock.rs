@@ -38,6 +38,11 @@ impl Clock {
         }
     }
 
+    /// By how many seconds local time is ahead of UTC now; 0 for a fixed clock.
+    pub fn local_offset_secs(&self) -> i64 {
+        if self.fixed.is_some() { 0 } else { system_offset_secs() }
+    }
+
     /// Now, in Unix seconds and the nanoseconds of that second: for what compares clocks.
     pub fn now_precisely(&self) -> (i64, u32) {
         match &self.fixed {
@@ -56,4 +61,9 @@ fn system_now_precisely() -> (i64, u32) {
     let now = chrono::Utc::now();
     // A leap second counts as the end of the second before it.
     (now.timestamp(), now.timestamp_subsec_nanos().min(999_999_999))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
+fn system_offset_secs() -> i64 {
+    i64::from(chrono::Local::now().offset().local_minus_utc())
 }

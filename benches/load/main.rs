@@ -14,7 +14,8 @@
 //! | `--preload N` | records in the second database | 1,000,000 |
 //! | `--dir DIR` | where the databases go: the disk that is measured | the system's temporary directory |
 //! | `--data DIR` | a database that `muster demo` made, instead of the preload; it is written to | |
-//! | `--no-storm` | leave out the storm | |
+//! | `--no-storm` | leave out the storms | |
+//! | `--only-storm` | nothing but the storms, each on a new database | |
 //! | `--quick` | 1 round of 1 s, 20,000 records preloaded, a small storm | |
 //!
 //! Every record has its own event id and the time of now, as from a fleet of real clients. The servers run side by side
@@ -51,6 +52,7 @@ struct Options {
     dir: PathBuf,
     data: Option<PathBuf>,
     has_storm: bool,
+    is_only_storm: bool,
     storm_clients: usize,
 }
 
@@ -62,6 +64,13 @@ fn main() {
     let options = options(std::env::args().skip(1));
     let scratch = tempfile::Builder::new().prefix("muster-bench").tempdir_in(&options.dir).unwrap();
     print_conditions(&options.dir, scratch.path());
+    if options.is_only_storm {
+        let mut plain = Muster::start("muster, new", &scratch.path().join("plain"));
+        storm::run(&mut plain, options.storm_clients);
+        plain.stop_and_compare();
+        storm_over_tls(&options, scratch.path());
+        return;
+    }
     let full_dir = match &options.data {
         Some(dir) => dir.clone(),
         None => preload(&scratch.path().join("full"), options.preload),
@@ -86,7 +95,18 @@ fn main() {
     for muster in [empty, full] {
         muster.stop_and_compare();
     }
+    if options.has_storm {
+        storm_over_tls(&options, scratch.path());
+    }
     print_conditions(&options.dir, scratch.path());
+}
+
+/// On a server of its own, whose memory is then the storm's.
+fn storm_over_tls(options: &Options, scratch: &Path) {
+    let data_dir = scratch.join("tls");
+    let mut muster = Muster::start_tls("muster over TLS", &data_dir);
+    storm::run_tls(&mut muster, options.storm_clients, &data_dir.join("tls/ca.pem"));
+    muster.stop_and_compare();
 }
 
 /// What the figures depend on: the disk, and what else the machine does.
@@ -180,6 +200,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Options {
         dir: std::env::temp_dir(),
         data: None,
         has_storm: true,
+        is_only_storm: false,
         storm_clients: 500,
     };
     while let Some(argument) = arguments.next() {
@@ -195,6 +216,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Options {
             "--preload" => options.preload = value().parse().expect("--preload takes a number"),
             "--dir" => options.dir = value().into(),
             "--data" => options.data = Some(value().into()),
+            "--only-storm" => options.is_only_storm = true,
             "--no-storm" => options.has_storm = false,
             "--quick" => {
                 (options.seconds, options.rounds, options.preload) = (1.0, 1, 20_000);

@@ -3,7 +3,6 @@
 //! its answer.
 
 use std::io::{self, Read};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -84,7 +83,7 @@ impl Answers {
     }
 
     /// The status of the next answer, whose body is read and forgotten.
-    pub fn read(&mut self, stream: &mut TcpStream) -> io::Result<u16> {
+    pub fn read(&mut self, stream: &mut impl Read) -> io::Result<u16> {
         self.buffer.resize(16 << 10, 0);
         let head_end = loop {
             if let Some(at) = self.buffer[..self.filled].windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -112,7 +111,7 @@ impl Answers {
         Ok(status)
     }
 
-    fn fill(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    fn fill(&mut self, stream: &mut impl Read) -> io::Result<()> {
         if self.filled == self.buffer.len() {
             return Err(broken("an answer over 16 KiB"));
         }

@@ -37,15 +37,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a server that says `listening on http://ADDRESS` on its standard error.
-    fn start(command: &mut Command) -> Process {
+    /// Starts a server that says `listening on SCHEME://ADDRESS` on its standard error.
+    fn start(command: &mut Command, scheme: &str) -> Process {
+        let said_at_start = format!("listening on {scheme}://");
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
         let address = loop {
             let Some(Ok(line)) = lines.next() else { panic!("the server did not start: {said}") };
-            if let Some((_, address)) = line.split_once("listening on http://") {
+            if let Some((_, address)) = line.split_once(said_at_start.as_str()) {
                 break address.trim().parse().unwrap();
             }
             said.push_str(&line);
@@ -115,11 +116,22 @@ pub struct Muster {
 impl Muster {
     /// Starts it; the directory is made where it is missing.
     pub fn start(name: &str, data_dir: &Path) -> Muster {
-        Muster::start_with(name, data_dir, &[])
+        Muster::start_with(name, data_dir, &[], "http")
+    }
+
+    /// Starts it with certificates made by `muster tls init`; its address is the one on which TLS is spoken.
+    pub fn start_tls(name: &str, data_dir: &Path) -> Muster {
+        let made = Command::new(env!("CARGO_BIN_EXE_muster"))
+            .args(["tls", "init", "--data"])
+            .arg(data_dir)
+            .stdout(Stdio::null())
+            .status();
+        assert!(made.unwrap().success());
+        Muster::start_with(name, data_dir, &[("MUSTER_TLS_LISTEN", "127.0.0.1:0")], "https")
     }
 
     /// Starts it with settings as variables of its environment.
-    pub fn start_with(name: &str, data_dir: &Path, settings: &[(&str, &str)]) -> Muster {
+    pub fn start_with(name: &str, data_dir: &Path, settings: &[(&str, &str)], scheme: &str) -> Muster {
         let expected = if data_dir.join("muster.db").exists() { count_records(data_dir) } else { 0 };
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data_dir);
@@ -129,7 +141,7 @@ impl Muster {
         command.envs(settings.iter().copied());
         Muster {
             name: name.to_owned(),
-            process: Process::start(&mut command),
+            process: Process::start(&mut command, scheme),
             data_dir: data_dir.to_owned(),
             expected,
         }
@@ -193,7 +205,7 @@ impl Idle {
     /// Starts one: `kind` is `pool` (eight threads) or `default` (a thread for each request).
     pub fn start(name: &str, kind: &str) -> Idle {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        Idle { name: name.to_owned(), process: Process::start(command.env(IDLE_VARIABLE, kind)) }
+        Idle { name: name.to_owned(), process: Process::start(command.env(IDLE_VARIABLE, kind), "http") }
     }
 }
 

@@ -129,7 +129,7 @@ mod tests {
         let again = Authority::read(&authority.certificate, &authority.key).unwrap();
         let server = issue_server(&again, &names, NOW, 825).unwrap();
         let leaf = Certificate::of_pem(server.certificate.as_bytes()).unwrap();
-        assert_eq!((leaf.subject.as_str(), leaf.issuer), ("CN=muster.lan", ca.subject));
+        assert_eq!((leaf.subject.as_str(), &leaf.issuer), ("CN=muster.lan", &ca.subject));
         assert_eq!(leaf.names, names);
         assert_eq!((leaf.days_left(NOW), leaf.is_authority), (825, false));
     }

@@ -2,7 +2,7 @@
 //! `muster acl`: how much weight of signatures each module demands, and who has how much.
 
 use crate::cli::input::read_file;
-use crate::cli::{open_app, print};
+use crate::cli::{actor, open_app, print};
 use crate::error::Result;
 use crate::ops::fleet::acl;
 use crate::store::Missing;
@@ -209,14 +209,14 @@ impl SetCommand {
     fn run(self) -> Result<()> {
         let weights = self.weight.iter().map(|word| acl::read_weight(word)).collect::<Result<Vec<_>>>()?;
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
-        print(&entry_text(&acl::set(&app, &self.module, self.minimum, &weights)?))
+        print(&entry_text(&acl::set(&app, &self.module, self.minimum, &weights, &actor("muster acl set"))?))
     }
 }
 
 impl RemoveCommand {
     fn run(self) -> Result<()> {
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
-        acl::remove(&app, &self.module)?;
+        acl::remove(&app, &self.module, &actor("muster acl remove"))?;
         print(&format!("Removed the entry {}\n", self.module))
     }
 }
@@ -232,7 +232,7 @@ impl ImportCommand {
     fn run(self) -> Result<()> {
         let json = read_file(&self.file, acl::ACL_BYTES_MAX)?;
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
-        let count = acl::import(&app, &json)?;
+        let count = acl::import(&app, &json, &actor("muster acl import"))?;
         print(&format!("Imported {count} {}\n", if count == 1 { "entry" } else { "entries" }))
     }
 }

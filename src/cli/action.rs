@@ -5,7 +5,7 @@
 mod show;
 
 use crate::cli::input::read_file;
-use crate::cli::{open_app, print};
+use crate::cli::{actor, open_app, print};
 use crate::error::{Error, Result};
 use crate::model::action::{ACTION_BYTES_MAX, Action};
 use crate::model::command::ActionStatus;
@@ -246,7 +246,9 @@ impl SubmitCommand {
         let is_confirmed = self.yes || found.agents > app.config.fleet.confirm_above && ask(&found)?;
         require_confirmed(&app, &found, is_confirmed)?;
         app.spool.make()?;
-        let row = submit(&app, &action, Submitter { investigator_id: None, origin: Origin::CommandLine })?;
+        let actor = actor("muster action submit");
+        let submitter = Submitter { investigator_id: None, origin: Origin::CommandLine, actor };
+        let row = submit(&app, &action, &submitter)?;
         print(&format!(
             "Action {} is {}; its target matches {} now\n",
             row.id,
@@ -334,7 +336,7 @@ impl CancelCommand {
     fn run(self) -> Result<()> {
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
         app.spool.make()?;
-        let row = cancel::cancel(&app, self.id, &self.reason)?;
+        let row = cancel::cancel(&app, self.id, &self.reason, &actor("muster action cancel"))?;
         after_cancel(&app, self.id)?;
         print(&format!("Action {} is cancelled, with {} of its commands\n", row.id, row.counters.cancelled))
     }

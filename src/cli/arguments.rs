@@ -2,20 +2,31 @@
 //! From the words of the command line to a subcommand. argh does the work; what it lacks is here: `--key=value`,
 //! `--version`, and the usage text beside a refusal.
 
+use crate::cli::account::AccountCommand;
 use crate::cli::acl::AclCommand;
 use crate::cli::action::ActionCommand;
 use crate::cli::agent::AgentCommand;
+use crate::cli::audit::AuditCommand;
+use crate::cli::backup::BackupCommand;
+use crate::cli::check::CheckCommand;
+use crate::cli::completions::CompletionsCommand;
 use crate::cli::config::ConfigCommand;
+use crate::cli::delete::DeleteCommand;
 use crate::cli::demo::DemoCommand;
 use crate::cli::doctor::DoctorCommand;
+use crate::cli::export::ExportCommand;
+use crate::cli::import::ImportCommand;
 use crate::cli::investigator::InvestigatorCommand;
+use crate::cli::manual::ManualCommand;
+use crate::cli::purge::PurgeCommand;
+use crate::cli::restore::RestoreCommand;
 use crate::cli::send::SendCommand;
 use crate::cli::serve::ServeCommand;
 use crate::cli::spool::SpoolCommand;
 use crate::cli::tls::TlsCommand;
 use crate::cli::view::ViewCommand;
 use crate::model::filter::shortened;
-use argh::{ArgsInfo, FromArgs};
+use argh::{ArgsInfo, CommandInfoWithArgs, FromArgs};
 use std::ffi::OsString;
 
 /// What the command line comes to.
@@ -61,14 +72,24 @@ pub enum Command {
     Send(SendCommand),
     /// Fills a database with made-up records.
     Demo(DemoCommand),
+    /// Writes records to a file or hands them over as they come.
+    Export(ExportCommand),
+    /// Stores the records of files.
+    Import(ImportCommand),
     /// Looks for what is wrong.
     Doctor(DoctorCommand),
     /// Checks, lists or begins custom views.
     View(ViewCommand),
     /// Compares the spool with the database.
     Spool(SpoolCommand),
+    /// Copies the database.
+    Backup(BackupCommand),
     /// Makes and shows certificates.
     Tls(TlsCommand),
+    /// Puts a backup in the place of the database.
+    Restore(RestoreCommand),
+    /// Compares the database with itself and with the spool.
+    Check(CheckCommand),
     /// The agent of this machine, and what is known of all.
     Agent(AgentCommand),
     /// Signs, launches, follows and cancels actions.
@@ -77,6 +98,23 @@ pub enum Command {
     Acl(AclCommand),
     /// Adds, lists and changes investigators.
     Investigator(InvestigatorCommand),
+    /// Prints the audit log.
+    Audit(AuditCommand),
+    /// Adds, lists and changes accounts.
+    Account(AccountCommand),
+    /// Removes what has been kept long enough.
+    Purge(PurgeCommand),
+    /// Deletes chosen records.
+    Delete(DeleteCommand),
+    /// Writes the manual as man pages.
+    Manual(ManualCommand),
+    /// Prints what a shell needs to complete commands.
+    Completions(CompletionsCommand),
+}
+
+/// The program and its commands as the help texts describe them.
+pub fn info() -> CommandInfoWithArgs {
+    TopLevel::get_args_info()
 }
 
 /// Reads the command line.

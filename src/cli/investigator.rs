@@ -2,7 +2,7 @@
 //! `muster investigator`: who may ask the API and sign actions.
 
 use crate::cli::input::read_file;
-use crate::cli::{open_app, print};
+use crate::cli::{actor, open_app, print};
 use crate::error::Result;
 use crate::model::investigator::{Permission, Permissions};
 use crate::model::time::utc_text;
@@ -212,21 +212,36 @@ impl InvestigatorCommand {
             }
             What::Enable(command) => {
                 let (app, row) = command.open()?;
-                change(&app, &row, Changing { is_active: Some(true), ..Changing::default() })
+                change(
+                    &app,
+                    &row,
+                    Changing { is_active: Some(true), ..Changing::default() },
+                    "muster investigator enable",
+                )
             }
             What::Disable(command) => {
                 let (app, row) = command.open()?;
-                change(&app, &row, Changing { is_active: Some(false), ..Changing::default() })
+                change(
+                    &app,
+                    &row,
+                    Changing { is_active: Some(false), ..Changing::default() },
+                    "muster investigator disable",
+                )
             }
             What::Permissions(command) => {
                 let permissions = Some(Permissions::parse(&command.permissions)?);
                 let (app, row) = open_one(command.config.as_deref(), command.data.as_deref(), &command.who)?;
-                change(&app, &row, Changing { permissions, ..Changing::default() })
+                change(
+                    &app,
+                    &row,
+                    Changing { permissions, ..Changing::default() },
+                    "muster investigator permissions",
+                )
             }
             What::ApiKey(command) => command.run(),
             What::Remove(command) => {
                 let (app, row) = command.open()?;
-                investigators::remove(&app, row.id)?;
+                investigators::remove(&app, row.id, &actor("muster investigator remove"))?;
                 print(&format!("Removed investigator {}, {}\n", row.id, plain(&row.name)))
             }
         }
@@ -240,7 +255,7 @@ impl AddCommand {
         let key = self.key.as_deref().map(|file| read_file(file, KEY_BYTES_MAX)).transpose()?;
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Create)?;
         let adding = Adding { name: &self.name, key: key.as_deref(), permissions };
-        let row = investigators::add(&app, &adding)?;
+        let row = investigators::add(&app, &adding, &actor("muster investigator add"))?;
         let (id, name) = (row.id, plain(&row.name));
         print(&match &row.fingerprint {
             Some(fingerprint) => format!("Added investigator {id}, {name}, {fingerprint}\n"),
@@ -266,7 +281,8 @@ impl ApiKeyCommand {
     fn run(self) -> Result<()> {
         let (app, row) = open_one(self.config.as_deref(), self.data.as_deref(), &self.who)?;
         let changing = Changing { has_api_key: Some(!self.disable), ..Changing::default() };
-        match investigators::change(&app, row.id, changing)?.api_key {
+        let actor = actor("muster investigator apikey");
+        match investigators::change(&app, row.id, changing, &actor)?.api_key {
             Some(key) => print(&format!("{key}\n")),
             None => print(&format!("Investigator {} has no API key now\n", row.id)),
         }
@@ -279,8 +295,8 @@ fn open_one(config: Option<&str>, data: Option<&str>, who: &str) -> Result<(App,
     Ok((app, row))
 }
 
-fn change(app: &App, row: &InvestigatorRow, changing: Changing) -> Result<()> {
-    let changed = investigators::change(app, row.id, changing)?;
+fn change(app: &App, row: &InvestigatorRow, changing: Changing, command: &str) -> Result<()> {
+    let changed = investigators::change(app, row.id, changing, &actor(command))?;
     print(&line_text(&changed.investigator))
 }
 

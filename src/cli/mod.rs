@@ -4,23 +4,37 @@
 //!
 //! To add a subcommand: its file, its variant of `arguments::Command` and its line in `run`.
 
+mod account;
 mod acl;
 mod action;
 mod actor;
 mod agent;
 mod arguments;
+mod audit;
+mod backup;
+mod check;
+mod completions;
 mod config;
 mod data_dir;
+mod delete;
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod input;
 mod investigator;
+mod manual;
 mod progress;
+mod purge;
+mod restore;
+mod roff;
+mod secret_input;
 mod send;
 mod serve;
 mod signals;
 mod spool;
 mod tls;
+mod tree;
 mod view;
 mod watchdog;
 
@@ -63,14 +77,25 @@ fn run(command: Command) -> Result<()> {
         Command::Config(command) => command.run(),
         Command::Send(command) => command.run(),
         Command::Demo(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::View(command) => command.run(),
         Command::Spool(command) => command.run(),
+        Command::Backup(command) => command.run(),
         Command::Tls(command) => command.run(),
+        Command::Restore(command) => command.run(),
+        Command::Check(command) => command.run(),
         Command::Agent(command) => command.run(),
         Command::Action(command) => command.run(),
         Command::Acl(command) => command.run(),
         Command::Investigator(command) => command.run(),
+        Command::Audit(command) => command.run(),
+        Command::Purge(command) => command.run(),
+        Command::Delete(command) => command.run(),
+        Command::Manual(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Account(command) => command.run(),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::ops::fleet::commands::Couriering;
 use crate::ops::fleet::dispatch::Scheduling;
 use crate::ops::fleet::enrolment;
 use crate::ops::jobs::Jobs;
+use crate::ops::purge::Purging;
 use crate::ops::recompute::Recomputing;
 use crate::store::{Lock, Missing, Store, StoreOptions};
 use crate::systemd;
@@ -37,7 +38,8 @@ const STOP_MOST: Duration = Duration::from_secs(10);
     name = "serve",
     description = "Run the server: take records in, show them, and answer the API. It stops in order on SIGTERM and Ctrl-C.",
     example = "{command_name} --listen 0.0.0.0:8080 --listen [::]:8080 --data /srv/muster",
-    note = "Sockets passed by systemd replace the addresses. What changes something is taken from this machine alone.",
+    note = "Sockets passed by systemd replace the addresses. Until there is an account (`muster account add`), what changes\n\
+    something is taken from this machine alone.",
     help_triggers("-h", "--help", "help")
 )]
 /// Runs the server.
@@ -106,6 +108,7 @@ struct Running {
     app: Arc<App>,
     jobs: Jobs,
     recomputing: Recomputing,
+    purging: Purging,
     couriering: Couriering,
     scheduling: Scheduling,
     server: Server,
@@ -121,8 +124,10 @@ impl Running {
         let tls = if listeners.has_tls() { Some(Tls::start(&config, &stop)?) } else { None };
         config.fleet.enrol = enrol(&config, &listeners);
         let app = Arc::new(open_app(config)?);
+        tell_without_account(&app)?;
         let jobs = Jobs::start(Arc::clone(&app))?;
         let recomputing = Recomputing::start(Arc::clone(&app))?;
+        let purging = Purging::start(Arc::clone(&app))?;
         let couriering = Couriering::start(Arc::clone(&app))?;
         let scheduling = Scheduling::start(Arc::clone(&app))?;
         let server = start_server(&app, listeners, limits, &stop, tls.as_ref())?;
@@ -131,7 +136,7 @@ impl Running {
         }
         systemd::ready(&format!("listening on {}", server.urls().join(" ")));
         let watchdog = Talker::feed_watchdog(Arc::clone(&app))?;
-        Ok(Running { app, jobs, recomputing, couriering, scheduling, server, tls, stop, watchdog })
+        Ok(Running { app, jobs, recomputing, purging, couriering, scheduling, server, tls, stop, watchdog })
     }
 
     /// SIGHUP: what is read from files beside the configuration is read again.
@@ -146,8 +151,18 @@ impl Running {
 
     /// Ends all in order: nobody is answered any more when the database's log is emptied.
     fn stop(self) {
-        let Running { app, jobs, mut recomputing, couriering, scheduling, server, tls, stop, watchdog } =
-            self;
+        let Running {
+            app,
+            jobs,
+            mut recomputing,
+            mut purging,
+            couriering,
+            scheduling,
+            server,
+            tls,
+            stop,
+            watchdog,
+        } = self;
         systemd::stopping("finishing what runs");
         stop.set();
         app.dispatch.polls.close();
@@ -156,6 +171,7 @@ impl Running {
         drop(scheduling);
         drop(couriering);
         recomputing.stop();
+        purging.stop();
         // What a job still reads is cut off by this, so that the jobs end at once.
         app.store.stop();
         drop(watchdog);
@@ -199,6 +215,16 @@ fn enrol(config: &Config, listeners: &Listeners) -> Enrol {
         Err(error) => log::warn!("New agents can bind no key: {}", error.with_causes()),
     }
     enrol
+}
+
+/// Says how to make an account while there is none.
+fn tell_without_account(app: &App) -> Result<()> {
+    if !app.store.has_accounts()? {
+        log::info!(
+            "No account yet: changes are taken from this host alone; make one with `muster account add NAME`"
+        );
+    }
+    Ok(())
 }
 
 /// Opens the database, with the service manager asked for patience meanwhile.

@@ -4,10 +4,22 @@
 
 use crate::error::{Error, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag::register_conditional_shutdown;
+use signal_hook::flag::{register, register_conditional_shutdown};
 use signal_hook::low_level::signal_name;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// For a command with long work: set by SIGTERM and SIGINT; the second one ends the program at once.
+pub fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let is_stopped = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // In this order the first signal finds the flag not yet set.
+        register_conditional_shutdown(signal, 1, Arc::clone(&is_stopped))
+            .and_then(|_| register(signal, Arc::clone(&is_stopped)))
+            .map_err(|error| Error::internal("Cannot catch signals").because(error))?;
+    }
+    Ok(is_stopped)
+}
 
 /// The caught signals.
 pub struct Signals {

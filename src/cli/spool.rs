@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `muster spool`: files against the database.
 
-use crate::cli::{open_app, print};
+use crate::cli::{actor, open_app, print};
 use crate::error::{Error, Kind, Result};
+use crate::model::audit::Audit;
 use crate::ops::fleet::cancel;
 use crate::ops::fleet::spooling::{Differences, Mode, after_cancel, reconcile};
 use crate::store::{Lock, Missing};
 use argh::{ArgsInfo, FromArgs};
+use serde_json::json;
 use std::time::Duration;
 
 /// What a running server is about to move is in its place after this.
@@ -78,6 +80,11 @@ impl CheckCommand {
                 after_cancel(&app, id)?;
             }
             let found = reconcile(&app, Mode::Mend)?;
+            if found.n_all > 0 {
+                let audit = Audit::new(&actor("muster spool check --repair"), "spool.repair", "spool")
+                    .after(json!({ "mended": found.summary() }));
+                app.store.note_change(audit)?;
+            }
             let left = reconcile(&app, Mode::Report)?;
             print(&report(&found, "mended"))?;
             return outcome(&left);

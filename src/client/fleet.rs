@@ -182,10 +182,11 @@ mod tests {
 
     #[test]
     fn certificates_must_be_certificates() {
-        assert!(root_certificates("").is_err());
-        assert!(root_certificates("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").is_err());
+        let connect = |pem| FleetClient::new(BaseUrl::parse("a").unwrap(), "k", None, Some(pem));
+        assert!(connect("").is_err());
+        assert!(connect("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").is_err());
         let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(root_certificates(&pem.repeat(2)).is_ok());
+        assert!(connect(&pem.repeat(2)).is_ok());
         let server = || BaseUrl::parse("a").unwrap();
         assert!(FleetClient::new(server(), "k", Some("two words".into()), None).is_err());
         assert!(FleetClient::new(server(), "k", Some("word".into()), Some(pem)).is_ok());

@@ -18,38 +18,51 @@ use crate::http::wire::Head;
 use crate::model::account::{LoggedIn, Need, Rights, Who};
 use crate::model::audit::Actor;
 use crate::model::record::hex;
-use crate::ops::sessions;
-use crate::store::secret_digest;
+use crate::ops::{App, api_tokens, sessions};
 use rouille::{Response, url::form_urlencoded};
 use sha2::{Digest, Sha256};
 
 /// The cookie that holds a session.
 pub const SESSION_COOKIE: &str = "muster_session";
+/// The same over TLS. A name of its own, because a browser does not let plain HTTP replace a cookie of TLS: who had
+/// logged in there could not log in here. Browsers take `__Secure-` from nobody who could be listened to.
+pub const SECURE_SESSION_COOKIE: &str = "__Secure-muster_session";
 
 /// What who asks may do. Unauthorized for a token that is none of ours or has ended, Forbidden for an account that a
 /// proxy names and that is not there.
 pub fn rights(web: &Web, head: &Head) -> Result<Rights> {
-    let access = &web.app().config.access;
+    rights_of(web.app(), head, sessions::account)
+}
+
+/// The same for an answer that goes on for long: it keeps no session from ending.
+pub fn rights_still(app: &App, head: &Head) -> Result<Rights> {
+    rights_of(app, head, sessions::account_unmoved)
+}
+
+type OfSession = fn(&App, &str) -> Result<Option<LoggedIn>>;
+
+fn rights_of(app: &App, head: &Head, of_session: OfSession) -> Result<Rights> {
+    let access = &app.config.access;
     Ok(Rights {
-        who: who(web, head)?,
+        who: who(app, head, of_session)?,
         is_reading_open: access.read == ReadAccess::Open,
         is_changing_open: access.write == WriteAccess::Open,
     })
 }
 
-fn who(web: &Web, head: &Head) -> Result<Who> {
+fn who(app: &App, head: &Head, of_session: OfSession) -> Result<Who> {
     if let Some(token) = bearer(head) {
-        return of_token(web, head, token).map(Who::Account);
+        return of_token(app, head, token).map(Who::Account);
     }
-    if let Some(account) = of_proxy(web, head)? {
+    if let Some(account) = of_proxy(app, head)? {
         return Ok(Who::Account(account));
     }
     if let Some(cookie) = session_cookie(head)
-        && let Some(account) = sessions::account(web.app(), cookie)?
+        && let Some(account) = of_session(app, cookie)?
     {
         return Ok(Who::Account(account));
     }
-    if is_local(head) && !web.app().store.has_accounts()? {
+    if is_local(head) && !app.store.has_accounts()? {
         return Ok(Who::Local);
     }
     Ok(Who::Nobody)
@@ -60,10 +73,9 @@ fn bearer(head: &Head) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn of_token(web: &Web, head: &Head, token: &str) -> Result<LoggedIn> {
-    let app = web.app();
+fn of_token(app: &App, head: &Head, token: &str) -> Result<LoggedIn> {
     let trial = app.attempts.begin(head.peer.ip(), None)?;
-    let account = app.store.account_of_token(secret_digest(token), app.clock.now())?;
+    let account = api_tokens::account(app, token)?;
     account.ok_or_else(|| {
         trial.fail();
         Error::new(
@@ -74,8 +86,8 @@ fn of_token(web: &Web, head: &Head, token: &str) -> Result<LoggedIn> {
 }
 
 /// The account that a named proxy says is logged in there.
-fn of_proxy(web: &Web, head: &Head) -> Result<Option<LoggedIn>> {
-    let access = &web.app().config.access;
+fn of_proxy(app: &App, head: &Head) -> Result<Option<LoggedIn>> {
+    let access = &app.config.access;
     let direct = head.proxy.unwrap_or(head.peer.ip());
     if access.proxy_header.is_empty() || !proxies::is_within(&access.proxy_login_from, direct) {
         return Ok(None);
@@ -86,7 +98,7 @@ fn of_proxy(web: &Web, head: &Head) -> Result<Option<LoggedIn>> {
         (Some((_, name)), None) if !name.is_empty() => name,
         _ => return Err(Error::invalid(format!("{} must name one account", access.proxy_header))),
     };
-    let account = web.app().store.account_by_name(name)?;
+    let account = app.store.account_by_name(name)?;
     account.map(Some).ok_or_else(|| {
         let name = crate::model::filter::shortened(name);
         Error::new(Kind::Forbidden, format!("There is no active account {name}; an admin can add it"))
@@ -98,7 +110,13 @@ pub fn session_cookie(head: &Head) -> Option<&str> {
     let fields = head.fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("cookie"));
     let mut pairs =
         fields.flat_map(|(_, value)| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, value)| value)
+    let expected = session_cookie_name(head);
+    pairs.find(|(name, _)| *name == expected).map(|(_, value)| value)
+}
+
+/// The name of the session cookie for who asks.
+pub fn session_cookie_name(head: &Head) -> &'static str {
+    if proxies::is_secure(head) { SECURE_SESSION_COOKIE } else { SESSION_COOKIE }
 }
 
 /// Refuses what the rights do not cover: who is not known is led to log in, or told how.
@@ -130,10 +148,16 @@ pub fn to_login(head: &Head) -> Response {
     respond::redirect(303, &format!("/login?next={next}"))
 }
 
-/// What a form on a page for this caller sends back: bound to the session, so that nobody else's page can know it.
-pub fn csrf_token(web: &Web, head: &Head) -> String {
+/// What a form on a page for this caller sends back: bound to the session and to the account, so that nobody else's page
+/// can know it.
+pub fn csrf_token(web: &Web, head: &Head, rights: &Rights) -> String {
+    let account_id = match &rights.who {
+        Who::Account(account) => account.account_id,
+        Who::Local | Who::Nobody => 0,
+    };
     let mut hash = Sha256::new();
     hash.update(web.csrf_secret());
+    hash.update(account_id.to_be_bytes());
     hash.update(session_cookie(head).unwrap_or("").as_bytes());
     hex(&hash.finalize()[..16])
 }
@@ -143,17 +167,42 @@ pub fn require_own_form(web: &Web, call: &Call) -> Result<()> {
     if let Who::Account(LoggedIn { scope: Some(_), .. }) = call.rights.who {
         return Ok(());
     }
-    let host = call.head.field("host").unwrap_or("");
-    let is_foreign = call.head.field("origin").is_some_and(|origin| {
-        origin.split_once("://").is_none_or(|(_, origin_host)| !origin_host.eq_ignore_ascii_case(host))
-    });
-    if is_foreign || call.form().first("csrf_token") != Some(csrf_token(web, &call.head).as_str()) {
-        return Err(Error::new(
-            Kind::Forbidden,
-            "This form is not from a page of this server, or the server was restarted since; reload the page",
-        ));
+    require_own_origin(&call.head)?;
+    if call.form().first("csrf_token") != Some(csrf_token(web, &call.head, &call.rights).as_str()) {
+        return Err(foreign_form());
     }
     Ok(())
+}
+
+/// Refuses what a browser says that another site's page sent. Enough by itself only where there is no session yet that
+/// could be misused: to log in.
+pub fn require_own_origin(head: &Head) -> Result<()> {
+    let host = head.field("host").unwrap_or("");
+    let is_other = |origin: &str| {
+        origin.split_once("://").is_none_or(|(_, origin_host)| !origin_host.eq_ignore_ascii_case(host))
+    };
+    let is_foreign = head.field("origin").is_some_and(is_other)
+        || head.field("sec-fetch-site").is_some_and(|site| matches!(site, "cross-site" | "same-site"));
+    if is_foreign { Err(foreign_form()) } else { Ok(()) }
+}
+
+fn foreign_form() -> Error {
+    Error::new(
+        Kind::Forbidden,
+        "This form is not from a page of this server, or the server was restarted since; reload the page",
+    )
+}
+
+/// The account of a person, for what no API token may do: a token must not make itself another. Unauthorized where it is
+/// nobody, Forbidden where it is a program.
+pub fn require_person(call: &Call) -> Result<&LoggedIn> {
+    match &call.rights.who {
+        Who::Account(account) if account.scope.is_none() => Ok(account),
+        Who::Account(_) => {
+            Err(Error::new(Kind::Forbidden, "An API token cannot do this; log in with a password"))
+        }
+        Who::Local | Who::Nobody => Err(Error::new(Kind::Unauthorized, "Log in at /login")),
+    }
 }
 
 /// Who acts, for the audit log.

@@ -2,11 +2,12 @@
 //! The forms of the page of the ACL.
 
 use crate::error::{Error, Kind, Result};
-use crate::http::access::require_own_form;
+use crate::http::access::{self, require_own_form};
 use crate::http::call::Call;
 use crate::http::pages::{send, viewer};
 use crate::http::respond;
 use crate::http::web::Web;
+use crate::model::audit::Actor;
 use crate::ops::fleet::acl;
 use crate::views::acl::{Entered, VIEW, load, render};
 use rouille::Response;
@@ -17,9 +18,10 @@ pub fn change(web: &Web, call: &Call) -> Result<Response> {
     let form = call.form();
     let value = |name: &str| form.first(name).unwrap_or("").trim().to_owned();
     let entered = Entered { module: value("module"), minimum: value("minimum"), weights: value("weights") };
+    let actor = access::actor(call);
     let outcome = match form.first("do") {
-        Some("set") => set(web, &entered),
-        Some("remove") => acl::remove(web.app(), &entered.module),
+        Some("set") => set(web, &entered, &actor),
+        Some("remove") => acl::remove(web.app(), &entered.module, &actor),
         _ => Err(Error::invalid("do must be set or remove")),
     };
     match outcome {
@@ -33,10 +35,10 @@ pub fn change(web: &Web, call: &Call) -> Result<Response> {
     }
 }
 
-fn set(web: &Web, entered: &Entered) -> Result<()> {
+fn set(web: &Web, entered: &Entered, actor: &Actor) -> Result<()> {
     let minimum =
         entered.minimum.parse().map_err(|_| Error::invalid("The minimum must be a whole number"))?;
     let lines = entered.weights.lines().map(str::trim).filter(|line| !line.is_empty());
     let weights = lines.map(acl::read_weight).collect::<Result<Vec<_>>>()?;
-    acl::set(web.app(), &entered.module, minimum, &weights).map(drop)
+    acl::set(web.app(), &entered.module, minimum, &weights, actor).map(drop)
 }

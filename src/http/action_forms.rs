@@ -2,7 +2,7 @@
 //! The forms of the pages of actions: composing and launching one, cancelling one.
 
 use crate::error::{Error, Result};
-use crate::http::access::require_own_form;
+use crate::http::access::{actor, require_own_form};
 use crate::http::call::Call;
 use crate::http::pages::{send, viewer};
 use crate::http::respond;
@@ -29,7 +29,7 @@ pub fn compose(web: &Web, call: &Call) -> Result<Response> {
             }
             checked
         }
-        Some("launch") => match compose::launch(app, draft)? {
+        Some("launch") => match compose::launch(app, draft, &actor(call))? {
             Launch::Done(row) => return Ok(respond::redirect(303, &action_url(row.id))),
             Launch::Refused(checked) => *checked,
         },
@@ -48,6 +48,7 @@ fn text_file(text: &str) -> Response {
 pub fn cancel(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
     let id = call.id()?;
-    cancel::cancel(web.app(), id, call.form().first("reason").unwrap_or(""))?;
+    let form = call.form();
+    cancel::cancel(web.app(), id, form.first("reason").unwrap_or(""), &actor(call))?;
     Ok(respond::redirect(303, &action_url(id)))
 }

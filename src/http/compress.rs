@@ -83,6 +83,7 @@ mod tests {
             peer: ([127, 0, 0, 1], 1).into(),
             proxy: None,
             is_tls: false,
+            base_path: String::new(),
             raw: Vec::new(),
         };
         let slots = Slots::new(1);

@@ -2,7 +2,7 @@
 //! The forms of the crash pages: comment, hide, change of the blacklist, choice of a build.
 
 use crate::error::{Error, Kind, Result};
-use crate::http::access::require_own_form;
+use crate::http::access::{actor, require_own_form};
 use crate::http::call::{Call, PAIRS_MAX};
 use crate::http::pages::{send, viewer};
 use crate::http::respond;
@@ -31,7 +31,7 @@ pub fn comment(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
     let (id, form) = (call.id()?, call.form());
     let text = form.first("comment").unwrap_or("");
-    match crashes::details::comment(web.app(), id, text) {
+    match crashes::details::comment(web.app(), id, text, &actor(call)) {
         Ok(()) => Ok(respond::redirect(303, &format!("{}?done=comment", guilty_url(id)))),
         Err(error) if error.kind() == Kind::Invalid => {
             let guilty = crashes::details::load(web.app(), id, &Pairs::default())?;
@@ -52,7 +52,7 @@ pub fn hide(web: &Web, call: &Call) -> Result<Response> {
         Some("0") => (false, "shown"),
         _ => return Err(Error::invalid("hidden must be 1 or 0")),
     };
-    crashes::details::hide(web.app(), id, is_hidden)?;
+    crashes::details::hide(web.app(), id, is_hidden, &actor(call))?;
     let path = match form.first("from") {
         Some("blacklist") => BLACKLIST.path.to_owned(),
         _ => guilty_url(id),
@@ -69,7 +69,7 @@ pub fn change_blacklist(web: &Web, call: &Call) -> Result<Response> {
     }
     match blacklist::read_change(&form)? {
         Ok(change) => {
-            let is_changed = blacklist::apply(web.app(), &change)?;
+            let is_changed = blacklist::apply(web.app(), &change, &actor(call))?;
             let code = blacklist::outcome_word(&change, is_changed);
             Ok(respond::redirect(303, &format!("{}?done={code}", BLACKLIST.path)))
         }

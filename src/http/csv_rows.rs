@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Records as CSV (RFC 4180): the rows of the API with every field, and the rows of the browser's export.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::model::csv_line::{guarded, line};
 use crate::model::record::Record;
 use crate::model::time::utc_text;
-use std::borrow::Cow;
 
 /// The columns of the API's CSV: the names of its JSON.
 pub const API_COLUMNS: [&str; 19] = [
@@ -32,14 +32,6 @@ pub const API_COLUMNS: [&str; 19] = [
 /// The columns of the browser's export.
 pub const EXPORT_COLUMNS: [&str; 8] =
     ["id", "external", "server_timestamp", "severity", "classification", "build", "machine_id", "payload"];
-
-/// One line with its CRLF.
-pub fn line<T: AsRef<[u8]>>(cells: &[T]) -> Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let cannot = |error: &dyn std::fmt::Display| Error::internal(format!("Cannot write CSV: {error}"));
-    writer.write_record(cells).map_err(|error| cannot(&error))?;
-    writer.into_inner().map_err(|error| cannot(&error))
-}
 
 /// A record as a line of [`API_COLUMNS`]; a field that its version lacks is empty.
 pub fn api_line(record: &Record) -> Result<Vec<u8>> {
@@ -82,9 +74,4 @@ pub fn export_line(record: &Record) -> Result<Vec<u8>> {
         guarded(&content.machine_id).as_bytes(),
         guarded(&content.payload).as_bytes(),
     ])
-}
-
-/// A cell that a spreadsheet does not take for a formula.
-pub fn guarded(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t']) { format!("'{cell}").into() } else { cell.into() }
 }

@@ -2,8 +2,9 @@
 //! Many records as one streamed body: short reads by id, nothing held while the socket is written.
 
 use crate::error::Result;
-use crate::http::csv_rows::{API_COLUMNS, EXPORT_COLUMNS, api_line, export_line, line};
+use crate::http::csv_rows::{API_COLUMNS, EXPORT_COLUMNS, api_line, export_line};
 use crate::http::record_json::RecordJson;
+use crate::model::csv_line::line;
 use crate::model::filter::RecordFilter;
 use crate::model::record::Record;
 use crate::ops::App;

@@ -3,9 +3,9 @@
 
 use crate::error::{Error, Result};
 use crate::http::call::Call;
-use crate::http::csv_rows::{guarded, line};
 use crate::http::respond;
 use crate::http::web::Web;
+use crate::model::csv_line::{guarded, line};
 use crate::ops::fleet::agents::{self, DoubleList, OfflineList, OfflineWindow, double_minutes};
 use crate::ops::fleet::heartbeat::{Beat, take};
 use crate::ops::fleet::statistics as numbers;

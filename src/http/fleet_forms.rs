@@ -2,7 +2,7 @@
 //! The forms of the fleet's pages: unbinding an endpoint.
 
 use crate::error::{Error, Result};
-use crate::http::access::require_own_form;
+use crate::http::access::{actor, require_own_form};
 use crate::http::call::Call;
 use crate::http::respond;
 use crate::http::web::Web;
@@ -17,6 +17,6 @@ pub fn unbind(web: &Web, call: &Call) -> Result<Response> {
     let thresholds = app.config.fleet.liveness().at(app.clock.now());
     let agent = app.store.agent(id, thresholds)?;
     let agent = agent.ok_or_else(|| Error::not_found(format!("There is no agent {id}")))?;
-    enrolment::unbind(app, &agent.queueloc)?;
+    enrolment::unbind(app, &agent.queueloc, &actor(call))?;
     Ok(respond::redirect(303, &format!("{}?done=unbound", agent_url(id))))
 }

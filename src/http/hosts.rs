@@ -65,6 +65,7 @@ mod tests {
             peer: ([127, 0, 0, 1], 1).into(),
             proxy: None,
             is_tls: false,
+            base_path: String::new(),
             raw: Vec::new(),
         };
         hosts.check(&head).is_ok()

@@ -2,7 +2,7 @@
 //! The forms of the pages about investigators: adding, status, permissions, API key, removing.
 
 use crate::error::{Error, Kind, Result};
-use crate::http::access::require_own_form;
+use crate::http::access::{actor, require_own_form};
 use crate::http::call::Call;
 use crate::http::pages::{send, viewer};
 use crate::http::respond;
@@ -23,7 +23,7 @@ pub fn add(web: &Web, call: &Call) -> Result<Response> {
     let key = form.filled("key");
     let permissions = permissions_of(&form)?;
     let adding = Adding { name, key: key.map(str::as_bytes), permissions };
-    match investigators::add(web.app(), &adding) {
+    match investigators::add(web.app(), &adding, &actor(call)) {
         Ok(row) => Ok(respond::redirect(303, &format!("{}?done=added", investigator_url(row.id)))),
         Err(error) if is_told_on_page(&error) => {
             let draft = Draft {
@@ -70,7 +70,7 @@ pub fn api_key(web: &Web, call: &Call) -> Result<Response> {
     if !has_api_key {
         return change(web, call, changing, "cleared");
     }
-    let changed = investigators::change(web.app(), call.id()?, changing)?;
+    let changed = investigators::change(web.app(), call.id()?, changing, &actor(call))?;
     let data = one::load(web.app(), changed.investigator.id)?;
     let said = changed.api_key.map_or(Said::Nothing, Said::ApiKey);
     let page = one::render(&data, &viewer(web, call)?, &said);
@@ -82,7 +82,7 @@ pub fn api_key(web: &Web, call: &Call) -> Result<Response> {
 pub fn remove(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
     let id = call.id()?;
-    match investigators::remove(web.app(), id) {
+    match investigators::remove(web.app(), id, &actor(call)) {
         Ok(()) => Ok(respond::redirect(303, &format!("{}?done=removed", VIEW.path))),
         Err(error) if is_told_on_page(&error) => {
             let said = Said::Refused(error.message().to_owned());
@@ -94,7 +94,7 @@ pub fn remove(web: &Web, call: &Call) -> Result<Response> {
 
 fn change(web: &Web, call: &Call, changing: Changing, code: &str) -> Result<Response> {
     let id = call.id()?;
-    investigators::change(web.app(), id, changing)?;
+    investigators::change(web.app(), id, changing, &actor(call))?;
     Ok(respond::redirect(303, &format!("{}?done={code}", investigator_url(id))))
 }
 

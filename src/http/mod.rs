@@ -5,10 +5,13 @@
 //! To add a route: one row in [`routes`]; a page is a row in `views` instead.
 
 mod access;
+mod account_forms;
 mod acl_forms;
 mod action_forms;
 mod agent_api;
 mod aggregates_api;
+mod audit_api;
+pub mod base_path;
 mod call;
 mod collector;
 mod compress;
@@ -22,11 +25,13 @@ mod health;
 mod hosts;
 mod investigator_forms;
 mod limits;
+mod login;
 mod metrics;
 mod mig;
 mod openapi;
 mod pages;
 mod proxies;
+mod record_forms;
 mod record_json;
 mod records_api;
 mod respond;
@@ -36,6 +41,7 @@ mod tls;
 mod web;
 pub mod wire;
 
+pub use call::parse_pairs;
 pub use fleet_api::{double_csv, offline_csv};
 pub use tls::{TlsFiles, watch as watch_tls_files};
 pub use web::Web;

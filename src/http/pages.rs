@@ -7,9 +7,11 @@ use crate::http::call::Call;
 use crate::http::proxies;
 use crate::http::respond;
 use crate::http::web::Web;
-use crate::model::account::Who;
+use crate::http::wire::Head;
+use crate::model::account::{Rights, Who};
 use crate::model::filter::ParameterError;
 use crate::ops::quarantine;
+use crate::store::secret_digest;
 use crate::views::{self, Asked, Page, View, Viewer, assets};
 use rouille::Response;
 
@@ -26,20 +28,31 @@ pub(crate) fn send(web: &Web, call: &Call, page: &Page) -> Result<Response> {
     Ok(respond::html(page.status, views::document(web.app(), call.head.path(), &viewer, page)))
 }
 
+/// The same for a route that finds out by itself who asks.
+pub(crate) fn send_as(web: &Web, call: &Call, rights: Rights, page: &Page) -> Result<Response> {
+    let viewer = viewer_as(web, &call.head, rights)?;
+    Ok(respond::html(page.status, views::document(web.app(), call.head.path(), &viewer, page)))
+}
+
 /// Who asks.
 pub(crate) fn viewer(web: &Web, call: &Call) -> Result<Viewer> {
-    let host = call.head.field("host").unwrap_or("localhost");
-    let scheme = if proxies::is_secure(&call.head) { "https" } else { "http" };
-    let has_accounts = match &call.rights.who {
+    viewer_as(web, &call.head, call.rights.clone())
+}
+
+fn viewer_as(web: &Web, head: &Head, rights: Rights) -> Result<Viewer> {
+    let host = head.field("host").unwrap_or("localhost");
+    let scheme = if proxies::is_secure(head) { "https" } else { "http" };
+    let has_accounts = match &rights.who {
         Who::Account(_) => true,
         Who::Local => false,
         Who::Nobody => web.app().store.has_accounts()?,
     };
     Ok(Viewer {
-        rights: call.rights.clone(),
         has_accounts,
-        csrf_token: access::csrf_token(web, &call.head),
+        csrf_token: access::csrf_token(web, head, &rights),
+        session_digest: access::session_cookie(head).map(secret_digest),
         origin: format!("{scheme}://{host}{}", web.app().config.base_path),
+        rights,
     })
 }
 
@@ -67,7 +80,7 @@ fn start_of_correction(web: &Web, id: i64) -> Result<views::quarantine::Correcti
 pub fn admit(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
     let (id, form) = (call.id()?, call.form());
-    match quarantine::admit(web.app(), id, &form) {
+    match quarantine::admit(web.app(), id, &form, &access::actor(call)) {
         Ok(record) => Ok(respond::redirect(303, &format!("/records/{}", record.id))),
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::TooLarge) => {
             let mut correction = start_of_correction(web, id)?;
@@ -91,7 +104,7 @@ pub fn admit(web: &Web, call: &Call) -> Result<Response> {
 /// `POST /records/quarantine/ID/drop`.
 pub fn drop_post(web: &Web, call: &Call) -> Result<Response> {
     require_own_form(web, call)?;
-    quarantine::drop_post(web.app(), call.id()?)?;
+    quarantine::drop_post(web.app(), call.id()?, &access::actor(call))?;
     Ok(respond::redirect(303, views::quarantine::VIEW.path))
 }
 

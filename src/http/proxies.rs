@@ -19,6 +19,7 @@ pub fn normalize(config: &Config, head: &mut Head) {
         head.proxy = Some(peer);
         head.peer = SocketAddr::new(told, head.peer.port());
     }
+    head.base_path.clone_from(&config.base_path);
     if let Some(target) = without_base(&config.base_path, &head.target) {
         head.target = target;
     }
@@ -93,6 +94,7 @@ mod tests {
             peer: SocketAddr::new(peer.parse().unwrap(), 7),
             proxy: None,
             is_tls: false,
+            base_path: String::new(),
             raw: Vec::new(),
         };
         normalize(&config, &mut head);

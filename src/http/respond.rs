@@ -70,7 +70,7 @@ fn is_for_agents(path: &str) -> bool {
 /// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
 /// answer in JSON.
 fn wants_html(head: &Head) -> bool {
-    let has_forms = ["/records/", "/crashes/", "/fleet/", "/investigators"]
+    let has_forms = ["/records/", "/crashes/", "/fleet/", "/investigators", "/login", "/logout", "/account"]
         .iter()
         .any(|path| head.path().starts_with(path));
     let is_api = head.path().starts_with("/api/") || head.method == "POST" && !has_forms;
@@ -128,6 +128,10 @@ pub fn error(head: &Head, error: &Error) -> Response {
     } else {
         let request_id = kind.is_our_fault().then_some(id.as_str());
         json(status, &Message { message: &message, request_id })
+    };
+    let response = match status {
+        401 if !mig::is_for_clients(head) => response.with_unique_header("WWW-Authenticate", "Bearer"),
+        _ => response,
     };
     match error.retry_after_secs().or((kind == Kind::Busy).then_some(RETRY_AFTER_SECS)) {
         Some(secs) => response.with_unique_header("Retry-After", secs.to_string()),

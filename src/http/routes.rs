@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::http::call::Call;
 use crate::http::web::Web;
 use crate::http::{
-    acl_forms, action_forms, agent_api, aggregates_api, collector, crash_forms, custom_api, fleet_api,
-    fleet_forms, health, investigator_forms, metrics, mig, openapi, pages, records_api, stream,
+    account_forms, acl_forms, action_forms, agent_api, aggregates_api, audit_api, collector, crash_forms,
+    custom_api, fleet_api, fleet_forms, health, investigator_forms, login, metrics, mig, openapi, pages,
+    record_forms, records_api, stream,
 };
 use crate::model::account::Need;
 use crate::ops::fleet::heartbeat::HEARTBEAT_BYTES_MAX;
@@ -73,6 +74,11 @@ const fn form(path: &'static str, need: Need, help: &'static str, handle: Handle
     Route { method: "POST", path, body: Body::Form, any_host: false, need, help, handle }
 }
 
+/// A form about accounts, which is short.
+const fn account_form(path: &'static str, need: Need, help: &'static str, handle: Handle) -> Route {
+    Route { body: Body::Bytes(login::FORM_BYTES_MAX), ..form(path, need, help, handle) }
+}
+
 /// A route of MIG's clients, which call the server by whatever name its admin gave them.
 const fn mig(method: &'static str, path: &'static str, help: &'static str, handle: Handle) -> Route {
     let is_post = matches!(method.as_bytes(), b"POST");
@@ -116,6 +122,7 @@ pub const ROUTES: &[Route] = &[
     get("/api/crashes/guilty_details/{id}/backtraces", "Its backtraces, folded", aggregates_api::backtraces),
     get("/api/crashes/blacklist", "The functions that are never guilty", aggregates_api::blacklist),
     get("/api/views/{name}", "The rows of a custom view", custom_api::one),
+    guarded(Need::Administer, get("/api/audit", "The audit log as JSON, newest first", audit_api::list)),
     // The fleet.
     guarded(
         Need::ReadFleet,
@@ -191,6 +198,10 @@ pub const ROUTES: &[Route] = &[
     guarded(Need::Nothing, get("/", "Redirects to the records", pages::home)),
     get("/records/stream", "New records as server-sent events", stream::open),
     get("/records/export/{name}", "The filtered records as CSV", records_api::export),
+    Route {
+        body: Body::Bytes(record_forms::FORM_BYTES_MAX),
+        ..form("/records/delete", Need::Operate, "Asks, then deletes chosen records", record_forms::delete)
+    },
     get("/records/{id}/payload", "The payload of one record as a file", records_api::payload),
     guarded(Need::Operate, get("/records/quarantine/{id}", "One post in quarantine", pages::quarantined)),
     form("/records/quarantine/{id}/admit", Need::Operate, "Stores a post as corrected", pages::admit),
@@ -226,6 +237,10 @@ pub const ROUTES: &[Route] = &[
         "Lets the next key of an agent's endpoint bind",
         fleet_forms::unbind,
     ),
+    guarded(
+        Need::Administer,
+        get("/audit/{name}", "The audit log as a file, export.csv or export.ndjson", audit_api::export),
+    ),
     form("/investigators", Need::Administer, "Adds an investigator", investigator_forms::add),
     form(
         "/investigators/{id}/status",
@@ -246,6 +261,40 @@ pub const ROUTES: &[Route] = &[
         investigator_forms::api_key,
     ),
     form("/investigators/{id}/remove", Need::Administer, "Removes one", investigator_forms::remove),
+    // Accounts.
+    guarded(Need::Nothing, get("/login", "The form to log in", login::show)),
+    Route {
+        body: Body::Bytes(login::FORM_BYTES_MAX),
+        ..form("/login", Need::Nothing, "Begins a session", login::log_in)
+    },
+    account_form("/logout", Need::ReadFleet, "Ends the session", login::log_out),
+    account_form(
+        "/account/password",
+        Need::ReadFleet,
+        "Changes one's own password",
+        account_forms::own_password,
+    ),
+    account_form("/account/logout", Need::ReadFleet, "Ends all of one's sessions", account_forms::own_logout),
+    account_form("/account/sessions", Need::ReadFleet, "Ends one of them", account_forms::own_session),
+    account_form(
+        "/account/tokens",
+        Need::ReadFleet,
+        "Makes an API token, shown once",
+        account_forms::own_token,
+    ),
+    account_form(
+        "/account/revoke",
+        Need::ReadFleet,
+        "Ends an API token of one's own",
+        account_forms::own_revoke,
+    ),
+    account_form("/accounts", Need::Administer, "Adds an account", account_forms::add),
+    account_form("/accounts/{id}/role", Need::Administer, "Changes its role", account_forms::role),
+    account_form("/accounts/{id}/status", Need::Administer, "Enables or disables it", account_forms::status),
+    account_form("/accounts/{id}/password", Need::Administer, "Makes a password up", account_forms::password),
+    account_form("/accounts/{id}/logout", Need::Administer, "Ends its sessions", account_forms::logout),
+    account_form("/accounts/{id}/revoke", Need::Administer, "Ends an API token of it", account_forms::revoke),
+    account_form("/accounts/{id}/remove", Need::Administer, "Removes it", account_forms::remove),
     guarded(Need::Nothing, get("/assets/{name}", "Style sheet, script and icon", pages::asset)),
     // Health.
     guarded(Need::Nothing, get("/healthz", "200 while the process is alive", health::alive)),

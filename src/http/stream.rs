@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `GET /records/stream`: new records as server-sent events, each with rows of the records page as HTML.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::http::access;
+use crate::http::base_path;
 use crate::http::call::Call;
 use crate::http::web::Web;
-use crate::http::wire::{Slot, Stop};
+use crate::http::wire::{Head, Slot, Stop};
+use crate::model::account::Need;
 use crate::model::filter::{RecordFilter, count};
 use crate::ops::App;
 use crate::store::{PayloadPart, RecordQuery};
@@ -18,6 +21,8 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// How often a client hears something even if nothing is new, so that one that is gone is noticed.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// How often it is looked whether who listens still may.
+const ASK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// Most rows of one event: of more, the newest. The page keeps as many.
 const ROWS_MAX: usize = 500;
 /// How long one look searches.
@@ -39,7 +44,10 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
         .ok_or_else(|| Error::busy("Too many live streams are open; close one or look again later"))?;
     let events = Events {
         app,
+        head: Head { raw: Vec::new(), ..call.head.clone() },
+        asked_at: Instant::now(),
         filter,
+        may_delete: call.rights.may(Need::Operate),
         after_id,
         stop: web.stop().clone(),
         bytes: b"retry: 2000\n\n".to_vec(),
@@ -61,7 +69,10 @@ pub fn open(web: &Web, call: &Call) -> Result<Response> {
 
 struct Events {
     app: Arc<App>,
+    head: Head,
+    asked_at: Instant,
     filter: RecordFilter,
+    may_delete: bool,
     after_id: i64,
     stop: Stop,
     bytes: Vec<u8>,
@@ -71,10 +82,26 @@ struct Events {
 }
 
 impl Events {
-    /// Waits for something to say; false where the server stops.
+    /// True where who listens still may: no session, account or token has ended that it takes.
+    fn still_may(&mut self) -> bool {
+        if self.asked_at.elapsed() < ASK_AGAIN_EVERY {
+            return true;
+        }
+        self.asked_at = Instant::now();
+        match access::rights_still(&self.app, &self.head) {
+            Ok(rights) => rights.may(Need::ReadRecords),
+            // A store that is busy says nothing about who listens.
+            Err(error) => error.kind() == Kind::Busy,
+        }
+    }
+
+    /// Waits for something to say; false where the server stops, or who listens may no longer.
     fn wait(&mut self) -> Result<bool> {
         loop {
             if self.stop.wait(LOOK_EVERY) {
+                return Ok(false);
+            }
+            if !self.still_may() {
                 return Ok(false);
             }
             if self.look()? {
@@ -109,7 +136,8 @@ impl Events {
         if found.is_empty() {
             return Ok(false);
         }
-        let rows = records::render_rows(&found, self.app.clock.now()).into_string();
+        let rows = records::render_rows(&found, self.app.clock.now(), self.may_delete).into_string();
+        let rows = base_path::html(&self.app.config.base_path, &rows);
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
         Ok(true)

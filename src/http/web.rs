@@ -7,7 +7,7 @@ use crate::http::hosts::Hosts;
 use crate::http::limits::PostLimits;
 use crate::http::routes::{self, Body, Found};
 use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stats, Stop};
-use crate::http::{access, compress, pages, proxies, respond};
+use crate::http::{access, base_path, compress, pages, proxies, respond};
 use crate::ingest::{self, Encoding};
 use crate::model::account::{Need, Rights};
 use crate::ops::App;
@@ -138,6 +138,11 @@ impl Web {
         (call.head, response)
     }
 
+    /// An answer with its addresses as they are outside.
+    fn outside(&self, response: Response) -> Response {
+        base_path::apply(&self.app.config.base_path, response)
+    }
+
     /// Finds out who asks, and refuses what they may not. What needs nothing does not ask.
     fn let_in(&self, call: &mut Call, need: Need) -> Result<()> {
         if need == Need::Nothing {
@@ -206,11 +211,11 @@ impl Handler for Web {
             return Err(respond::data(204, "text/plain", "").with_unique_header("Allow", "GET, HEAD, POST"));
         }
         if let Some(path) = old_path(head) {
-            return Err(respond::redirect(302, &path));
+            return Err(self.outside(respond::redirect(302, &path)));
         }
         self.gate(head).map_err(|error| {
             self.app.counters.note_answer(error.kind().http_status());
-            let response = not_sniffed(respond::error(head, &error));
+            let response = self.outside(not_sniffed(respond::error(head, &error)));
             match routes::find(&head.method, head.path()) {
                 Found::OtherMethods(allowed) => response.with_unique_header("Allow", allowed),
                 _ => response,
@@ -233,7 +238,7 @@ impl Handler for Web {
         if !is_poll {
             self.app.counters.note_duration(began.elapsed());
         }
-        not_sniffed(compress::apply(&head, response, &self.compressing))
+        not_sniffed(compress::apply(&head, self.outside(response), &self.compressing))
     }
 
     fn refuse(&self, status: u16, message: &str) -> Response {

@@ -151,7 +151,7 @@ fn host_type(values: &Values) -> Outcome<String> {
 
 /// os-release writes values in quotes, and the client that cuts at a space may leave one of them.
 fn unquoted(value: &str) -> &str {
-    value.trim_matches(['"', '\'']).trim()
+    value.trim_matches(|c: char| matches!(c, '"' | '\'') || c.is_whitespace())
 }
 
 fn system_name(values: &Values) -> Outcome<String> {

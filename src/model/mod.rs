@@ -9,6 +9,8 @@ pub mod audit;
 pub mod build;
 pub mod command;
 pub mod crash;
+pub mod credentials;
+pub mod csv_line;
 pub mod filter;
 pub(crate) mod go_json;
 pub mod investigator;

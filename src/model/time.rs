@@ -34,6 +34,14 @@ pub fn date_text(at: i64) -> String {
     }
 }
 
+/// `YYYYMMDD-HHMMSS`, for names of files: they sort by time.
+pub fn file_text(at: i64) -> String {
+    match DateTime::from_timestamp(at, 0) {
+        Some(time) => time.format("%Y%m%d-%H%M%S").to_string(),
+        None => at.to_string(),
+    }
+}
+
 /// The first second of a day written `YYYY-MM-DD`; none where it is no such day.
 pub fn parse_date(text: &str) -> Option<i64> {
     let is_shaped = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::guilty::blacklist::{FIXED, names};
 use crate::guilty::defaults::default_groups;
 use crate::guilty::{Blacklist, Entry, function_name};
+use crate::model::audit::Actor;
 use crate::model::crash::Guilty;
 use crate::model::pairs::Pairs;
 use crate::model::parameters::Parameters;
@@ -229,12 +230,12 @@ fn differences(now: &BlacklistState, next: &BlacklistState, change: BlacklistCha
 }
 
 /// Applies a change; false where the list was already so. Stored crashes follow in the background.
-pub fn apply(app: &App, change: &BlacklistChange) -> Result<bool> {
+pub fn apply(app: &App, change: &BlacklistChange, actor: &Actor) -> Result<bool> {
     let now = app.store.blacklist()?;
     if now.changed(change) == now {
         return Ok(false);
     }
-    let next = app.store.change_blacklist(change)?;
+    let next = app.store.change_blacklist(change, actor)?;
     app.recompute.wake();
     log::info!(
         "The blacklist has {} entries now: {} added, {} removed{}",

@@ -2,7 +2,7 @@
 //! Taking a record in: validate, store durably, or keep aside what its sender would try again for hours.
 
 use crate::config::QuarantinePolicy;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ingest::{Post, accept};
 use crate::model::quarantine::NewQuarantined;
 use crate::model::record::{NewRecord, Record};
@@ -33,32 +33,45 @@ pub enum Outcome {
     Quarantined(String),
 }
 
-/// Takes a post in. Kinds: Invalid, TooLarge or UnsupportedMedia where it is refused, Busy where it cannot be stored
-/// now; in both cases nothing was stored.
+/// Takes a post in. Kinds: Invalid, TooLarge or UnsupportedMedia where it is refused, TooOften where it brings a new
+/// string beyond the bound of the day and nothing is kept aside, Busy where it cannot be stored now; in all cases
+/// nothing was stored.
 pub fn collect(app: &App, collected: &Collected<'_>) -> Result<Outcome> {
     match accept(&collected.post, &app.ingest_limits()) {
-        Ok(record) => Ok(Outcome::Stored(Box::new(store(app, record)?))),
+        Ok(record) => match store(app, record) {
+            // Whoever sends it: nobody is to grow the tables of strings without end.
+            Err(error)
+                if error.kind() == Kind::TooOften && app.config.quarantine != QuarantinePolicy::None =>
+            {
+                keep_aside(app, collected, error.message().to_owned())
+            }
+            stored => Ok(Outcome::Stored(Box::new(stored?))),
+        },
         Err(refusal) if refusal.is_of_record && is_kept_aside(app, collected) => {
-            let body = collected.post.body;
-            let is_cut = collected.post.is_body_cut || body.len() > app.config.payload_bytes_max;
-            let kept = if is_cut { &body[..body.len().min(CUT_BODY_BYTES)] } else { body };
-            let post = NewQuarantined {
-                reason: refusal.message.clone(),
-                peer: collected.peer.to_string(),
-                head: collected.head.to_vec(),
-                body: kept.to_vec(),
-                is_body_cut: kept.len() < body.len() || collected.post.is_body_cut,
-            };
-            app.store.insert_quarantined(post, app.quarantine_bounds())?;
-            Ok(Outcome::Quarantined(refusal.message))
+            keep_aside(app, collected, refusal.message)
         }
         Err(refusal) => Err(Error::from(refusal)),
     }
 }
 
-/// Stores a validated record and returns it as it is stored.
+fn keep_aside(app: &App, collected: &Collected<'_>, reason: String) -> Result<Outcome> {
+    let body = collected.post.body;
+    let is_cut = collected.post.is_body_cut || body.len() > app.config.payload_bytes_max;
+    let kept = if is_cut { &body[..body.len().min(CUT_BODY_BYTES)] } else { body };
+    let post = NewQuarantined {
+        reason: reason.clone(),
+        peer: collected.peer.to_string(),
+        head: collected.head.to_vec(),
+        body: kept.to_vec(),
+        is_body_cut: kept.len() < body.len() || collected.post.is_body_cut,
+    };
+    app.store.insert_quarantined(post, app.quarantine_bounds())?;
+    Ok(Outcome::Quarantined(reason))
+}
+
+/// Stores a validated record and returns it as it is stored. TooOften where the day has brought too many new strings.
 pub fn store(app: &App, record: NewRecord) -> Result<Record> {
-    let stored = app.store.insert_record(&record)?;
+    let stored = app.store.insert_post(&record, app.config.new_values_per_day_max)?;
     app.counters.note_stored(stored.is_new);
     as_stored(app, stored, record)
 }

@@ -40,6 +40,7 @@ const JOBS: &[Job] = &[
         every: MINUTE,
         run: statistics::warn_of_doubles,
     },
+    Job { name: "remove ended sessions", first_after: MINUTE, every: HOUR, run: remove_ended },
     Job { name: "thin out the fleet's numbers", first_after: MINUTE, every: HOUR, run: statistics::thin },
     Job { name: "sweep what agents shared", first_after: HOUR, every: HOUR, run: sweep_shared },
     Job { name: "tidy the database", first_after: HOUR, every: Duration::from_secs(24 * 3_600), run: tidy },
@@ -55,6 +56,14 @@ fn forget_recent(app: &App) -> Result<()> {
     let forgotten = app.store.delete_recent_records_before(app.clock.now() - RECENT_SECS)?;
     if forgotten > 0 {
         log::debug!("Forgot {forgotten} marks of records older than a day");
+    }
+    Ok(())
+}
+
+fn remove_ended(app: &App) -> Result<()> {
+    let removed = app.store.delete_ended_sessions(app.clock.now())?;
+    if removed > 0 {
+        log::debug!("Removed {removed} sessions and API tokens that had ended");
     }
     Ok(())
 }
@@ -76,7 +85,7 @@ fn sweep_shared(app: &App) -> Result<()> {
 }
 
 fn tidy(app: &App) -> Result<()> {
-    app.store.tidy()
+    app.store.tidy(|| true)
 }
 
 fn check(app: &App) -> Result<()> {

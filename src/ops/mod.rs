@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What muster does, one operation a file, for the wire, the pages, the command line and the jobs alike.
 
+pub mod accounts;
+pub mod api_tokens;
 pub mod attempts;
+pub mod audit;
+pub mod backup;
 pub mod blacklist;
 pub mod builds;
+pub mod check;
 pub mod collect;
 pub mod counters;
 pub mod crashes;
 pub mod custom;
+pub mod delete;
 pub mod doctor;
+pub mod export;
 pub mod fleet;
+pub mod import;
 pub mod jobs;
 pub mod limiter;
 pub mod machine_checks;
 pub mod metrics;
+pub mod passwords;
 pub mod population;
+pub mod purge;
 pub mod quarantine;
 pub mod recompute;
+pub mod restore;
 pub mod sessions;
 pub mod stats;
 pub mod thermal;
@@ -44,6 +55,8 @@ pub struct App {
     pub custom_views: custom::CustomViews,
     /// Failed logins and authentications of the API.
     pub attempts: attempts::Attempts,
+    /// Where passwords are hashed, few at a time.
+    pub hashing: passwords::Hashing,
     /// What this run counted.
     pub counters: counters::Counters,
     /// Actions and commands as files.
@@ -68,6 +81,7 @@ impl App {
             recompute: recompute::Wake::default(),
             custom_views,
             attempts,
+            hashing: passwords::Hashing::default(),
             counters,
             spool,
             dispatch: fleet::dispatch::Dispatch::default(),

@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::ingest::{accept_values, known_values};
+use crate::model::audit::Actor;
 use crate::model::pairs::Pairs;
 use crate::model::quarantine::Quarantined;
 use crate::model::record::Record;
@@ -45,7 +46,7 @@ fn fields_of(head: &[u8]) -> Vec<(String, String)> {
 /// Stores a corrected post and takes it out of quarantine. `form`: the fields by their JSON key, and `payload`, which
 /// does not count where `payload_as_sent` is `true`. Kinds: NotFound where it is gone, Invalid or TooLarge where it
 /// still breaks a rule.
-pub fn admit(app: &App, id: i64, form: &Pairs) -> Result<Record> {
+pub fn admit(app: &App, id: i64, form: &Pairs, actor: &Actor) -> Result<Record> {
     let sent = correction_of(&require(app, id)?);
     let (payload, len_bytes) = match form.first("payload_as_sent") {
         Some("true") => (sent.payload, sent.payload_len_bytes),
@@ -57,15 +58,15 @@ pub fn admit(app: &App, id: i64, form: &Pairs) -> Result<Record> {
         }
     };
     let record = accept_values(form.0.clone(), payload, len_bytes, sent.is_external, &app.ingest_limits())?;
-    let stored = app.store.admit_quarantined(id, &record)?.ok_or_else(|| gone(id))?;
+    let stored = app.store.admit_quarantined(id, &record, actor)?.ok_or_else(|| gone(id))?;
     let record = collect::as_stored(app, stored, record)?;
     log::info!("Admitted quarantined post {id} as record {}", record.id);
     Ok(record)
 }
 
 /// Drops a post from quarantine. NotFound where it is gone.
-pub fn drop_post(app: &App, id: i64) -> Result<()> {
-    if !app.store.delete_quarantined(id)? {
+pub fn drop_post(app: &App, id: i64, actor: &Actor) -> Result<()> {
+    if !app.store.delete_quarantined(id, actor)? {
         return Err(gone(id));
     }
     log::info!("Dropped quarantined post {id}");

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Accounts, their sessions and their API tokens. Secrets are known by their SHA-256 alone; passwords come hashed.
+//!
+//! Here is who somebody is; `list` shows accounts, `change` changes them, `sessions` begins and ends sessions and
+//! tokens.
+
+pub(super) mod change;
+pub(super) mod list;
+pub(super) mod sessions;
 
 use crate::error::{Error, Result};
 use crate::model::account::{LoggedIn, Role, Scope};
@@ -53,23 +60,23 @@ impl Store {
         })
     }
 
-    /// The active account of an API token that has not ended by `now`.
-    pub fn account_of_token(&self, digest: [u8; 32], now: i64) -> Result<Option<LoggedIn>> {
+    /// The active account of an API token that has not ended by `now`, and when the token was used last.
+    pub fn account_of_token(&self, digest: [u8; 32], now: i64) -> Result<Option<(LoggedIn, Option<i64>)>> {
         self.read(READ_MOST, |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT a.id, a.name, a.role, t.scope FROM api_tokens t JOIN accounts a ON a.id = t.account_id
+                "SELECT a.id, a.name, a.role, t.scope, t.used_at FROM api_tokens t JOIN accounts a ON a.id = t.account_id
                  WHERE t.digest = ?1 AND (t.until_at IS NULL OR t.until_at > ?2) AND a.is_active",
             )?;
             let found = statement
                 .query_row(rusqlite::params![&digest[..], now], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?))
+                    Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?, row.get::<_, i64>(3)?, row.get(4)?))
                 })
                 .optional()?;
             found
-                .map(|(account_id, name, role, scope)| {
+                .map(|(account_id, name, role, scope, used_at)| {
                     let scope = Scope::from_number(scope)
                         .ok_or_else(|| Error::internal(format!("There is no scope {scope}")))?;
-                    Ok(LoggedIn { account_id, name, role: role_of(role)?, scope: Some(scope) })
+                    Ok((LoggedIn { account_id, name, role: role_of(role)?, scope: Some(scope) }, used_at))
                 })
                 .transpose()
         })

@@ -6,11 +6,13 @@
 use crate::error::{Error, Result};
 use crate::guilty::blacklist::{Blacklist, Entry};
 use crate::guilty::defaults::default_entries;
+use crate::model::audit::{Actor, Audit};
 use crate::model::crash::Guilty;
 use crate::store::guilty_row::{GUILTY_COLUMNS, guilty_from_row};
 use crate::store::meta::{meta, set_meta};
 use crate::store::{READ_MOST, Store};
 use rusqlite::Connection;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Most entries of an admin's own.
@@ -103,7 +105,8 @@ pub fn load_blacklist(connection: &Connection) -> Result<BlacklistState> {
     Ok(state)
 }
 
-fn save_blacklist(connection: &Connection, state: &BlacklistState) -> Result<()> {
+/// Replaces the blacklist of the database.
+pub fn save_blacklist(connection: &Connection, state: &BlacklistState) -> Result<()> {
     connection.execute("DELETE FROM blacklist", [])?;
     let mut insert = connection.prepare("INSERT INTO blacklist (entry, is_on) VALUES (?1, ?2)")?;
     for (entries, is_on) in [(&state.own, 1), (&state.switched_off, 0)] {
@@ -114,6 +117,18 @@ fn save_blacklist(connection: &Connection, state: &BlacklistState) -> Result<()>
     set_meta(connection, "blacklist_defaults", if state.is_default_on { "1" } else { "0" })
 }
 
+/// What `state` has and `other` has not, for the audit log.
+fn difference(state: &BlacklistState, other: &BlacklistState) -> Value {
+    let only = |entries: &BTreeSet<Entry>, others: &BTreeSet<Entry>| -> Vec<String> {
+        entries.difference(others).map(Entry::to_string).collect()
+    };
+    json!({
+        "is_default_on": state.is_default_on,
+        "own": only(&state.own, &other.own),
+        "switched_off": only(&state.switched_off, &other.switched_off),
+    })
+}
+
 impl Store {
     /// The blacklist now.
     pub fn blacklist(&self) -> Result<BlacklistState> {
@@ -122,8 +137,8 @@ impl Store {
 
     /// Changes the blacklist durably; new crashes follow at once, stored ones by [`Store::recompute_step`]. Invalid
     /// where there would be more than 10,000 entries of an admin's own. Returns the list as it is then.
-    pub fn change_blacklist(&self, change: &BlacklistChange) -> Result<BlacklistState> {
-        let change = change.clone();
+    pub fn change_blacklist(&self, change: &BlacklistChange, actor: &Actor) -> Result<BlacklistState> {
+        let (change, actor) = (change.clone(), actor.clone());
         self.writer().change(false, move |write| {
             let before = load_blacklist(write.connection)?;
             let state = before.changed(&change);
@@ -132,8 +147,15 @@ impl Store {
                     "The blacklist has {OWN_ENTRIES_MAX} entries of your own; remove some first"
                 )));
             }
+            if state == before {
+                return Ok(state);
+            }
             save_blacklist(write.connection, &state)?;
             write.state.derived.crashes.forget();
+            let audit = Audit::new(&actor, "blacklist.change", "blacklist")
+                .before(difference(&before, &state))
+                .after(difference(&state, &before));
+            write.audit(&audit)?;
             Ok(state)
         })
     }

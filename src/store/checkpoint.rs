@@ -4,6 +4,9 @@
 //! A thread copies the log into the database (PASSIVE, beside the writer), then the writer itself copies the short
 //! tail that came meanwhile and truncates the log, between two batches. A thread alone is not enough: the writer
 //! would always have appended before the log could start anew, and it grew to 4.8 GB in 16 s (measured).
+//!
+//! Where somebody reads for long (a backup), the log cannot be copied beyond what he sees. Then it is tried ever more
+//! seldom, and what has piled up is copied by the thread, not by the writer, before the writer truncates.
 
 use crate::error::{Error, Result};
 use crate::store::gate::Gate;
@@ -11,7 +14,7 @@ use crate::store::open;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,9 +23,22 @@ use std::time::{Duration, Instant};
 pub const WAL_BYTES_THRESHOLD: u64 = 32 << 20;
 /// How long to wait before the next try when a reader kept the log from being truncated.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
+/// The longest such wait; each is twice the one before.
+const RETRY_AFTER_MOST: Duration = Duration::from_secs(1);
+/// What the writer copies itself at most, as long as the thread is faster than the posts.
+const TAIL_BYTES_MAX: u64 = 16 << 20;
 
 /// How long readers may take to leave when they are kept out.
 const CLOSED_MOST: Duration = Duration::from_millis(400);
+
+/// How far the thread came the last time.
+#[derive(Debug, Default)]
+struct Backfilled {
+    /// The length of the log when it began.
+    wal_bytes: AtomicU64,
+    /// What it could not copy of that because of a reader.
+    left_bytes: AtomicU64,
+}
 
 /// The writer's side of checkpointing.
 #[derive(Debug)]
@@ -30,8 +46,12 @@ pub struct Checkpointer {
     wal: PathBuf,
     wish: Option<SyncSender<()>>,
     is_backfilled: Arc<AtomicBool>,
+    backfilled: Arc<Backfilled>,
     is_wished: bool,
+    /// What came while the thread copied, the last time in this round.
+    last_tail_bytes: Option<u64>,
     not_before: Option<Instant>,
+    retry_after: Duration,
     thread: Option<JoinHandle<()>>,
     gate: Arc<Gate>,
 }
@@ -41,11 +61,15 @@ impl Checkpointer {
     pub fn start(path: &Path, gate: Arc<Gate>) -> Result<Checkpointer> {
         let is_backfilled = Arc::new(AtomicBool::new(false));
         let (wish, wishes) = sync_channel::<()>(1);
-        let (flag, database) = (Arc::clone(&is_backfilled), path.to_owned());
+        let backfilled = Arc::<Backfilled>::default();
+        let (flag, outcome, database) =
+            (Arc::clone(&is_backfilled), Arc::clone(&backfilled), path.to_owned());
         let work = move || {
             while wishes.recv().is_ok() {
-                if let Err(error) = backfill(&database) {
-                    log::warn!("Cannot checkpoint: {}", error.with_causes());
+                outcome.wal_bytes.store(wal_bytes(&open::wal_path(&database)), Ordering::Relaxed);
+                match backfill(&database) {
+                    Ok(left) => outcome.left_bytes.store(left, Ordering::Relaxed),
+                    Err(error) => log::warn!("Cannot checkpoint: {}", error.with_causes()),
                 }
                 flag.store(true, Ordering::Release);
             }
@@ -58,8 +82,11 @@ impl Checkpointer {
             wal: open::wal_path(path),
             wish: Some(wish),
             is_backfilled,
+            backfilled,
             is_wished: false,
+            last_tail_bytes: None,
             not_before: None,
+            retry_after: RETRY_AFTER,
             thread: Some(thread),
             gate,
         })
@@ -68,23 +95,53 @@ impl Checkpointer {
     /// Called by the writer between two batches.
     pub fn after_commit(&mut self, connection: &Connection) {
         if self.is_wished {
-            if self.is_backfilled.load(Ordering::Acquire)
-                && self.not_before.is_none_or(|at| Instant::now() >= at)
-            {
-                if truncate(connection) || self.truncate_alone(connection) {
-                    self.is_wished = false;
-                    self.not_before = None;
-                } else {
-                    self.not_before = Some(Instant::now() + RETRY_AFTER);
-                }
+            let is_due = self.not_before.is_none_or(|at| Instant::now() >= at);
+            if is_due && self.is_backfilled.load(Ordering::Acquire) {
+                self.end_round(connection);
             }
             return;
         }
-        let is_long = wal_bytes(&self.wal) > WAL_BYTES_THRESHOLD;
-        if is_long && let Some(wish) = &self.wish {
+        if wal_bytes(&self.wal) > WAL_BYTES_THRESHOLD {
+            self.wish();
+        }
+    }
+
+    /// Lets the thread copy; nothing where it is still at it.
+    fn wish(&mut self) {
+        if let Some(wish) = &self.wish {
             self.is_backfilled.store(false, Ordering::Release);
             self.is_wished = wish.try_send(()).is_ok();
         }
+    }
+
+    /// The thread has copied: truncates the log, or has it copy again.
+    fn end_round(&mut self, connection: &Connection) {
+        if self.backfilled.left_bytes.load(Ordering::Relaxed) > TAIL_BYTES_MAX {
+            // Somebody reads what was before that, and truncating would wait for him.
+            self.put_off();
+            self.wish();
+            return;
+        }
+        let tail = wal_bytes(&self.wal).saturating_sub(self.backfilled.wal_bytes.load(Ordering::Relaxed));
+        // A thread that is slower than the posts would copy for ever.
+        let is_outrun = self.last_tail_bytes.replace(tail).is_some_and(|last| tail >= last);
+        if tail > TAIL_BYTES_MAX && !is_outrun {
+            self.wish();
+            return;
+        }
+        self.last_tail_bytes = None;
+        if truncate(connection) || self.truncate_alone(connection) {
+            self.is_wished = false;
+            self.not_before = None;
+            self.retry_after = RETRY_AFTER;
+        } else {
+            self.put_off();
+        }
+    }
+
+    fn put_off(&mut self) {
+        self.not_before = Some(Instant::now() + self.retry_after);
+        self.retry_after = (self.retry_after * 2).min(RETRY_AFTER_MOST);
     }
 
     /// Where the log is very long because readers follow one another, keeps them out for the moment that it takes.
@@ -112,10 +169,14 @@ pub fn wal_bytes(wal: &Path) -> u64 {
     std::fs::metadata(wal).map_or(0, |wal| wal.len())
 }
 
-fn backfill(path: &Path) -> Result<()> {
+/// Copies what can be copied; bytes of the log that a reader kept from it.
+fn backfill(path: &Path) -> Result<u64> {
     let connection = open::open_writer(path)?;
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-    Ok(())
+    // Frames in the log and frames copied; -1 both where another connection was copying.
+    let left: i64 = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+    })?;
+    Ok(left.max(0).unsigned_abs() * open::pragma(&connection, "page_size")?.unsigned_abs())
 }
 
 /// Copies what is left of the log and empties it; false where a reader or another process is in the way.

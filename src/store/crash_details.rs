@@ -2,6 +2,7 @@
 //! The crashes of one guilty: by build and machine, and their backtraces folded where they are alike.
 
 use crate::error::Result;
+use crate::model::audit::{Actor, Audit};
 use crate::model::build::BuildName;
 use crate::model::crash::{CrashKind, Guilty};
 use crate::model::record::Record;
@@ -11,6 +12,7 @@ use crate::store::record_insert::StoredMachineId;
 use crate::store::{READ_MOST, Store};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
+use serde_json::json;
 use std::collections::HashMap;
 
 /// The crashes of a guilty on one build.
@@ -159,21 +161,42 @@ impl Store {
     }
 
     /// Sets a guilty's comment (empty: none); false where there is no such guilty.
-    pub fn set_guilty_comment(&self, id: i64, comment: &str) -> Result<bool> {
-        let comment = comment.to_owned();
+    pub fn set_guilty_comment(&self, id: i64, comment: &str, actor: &Actor) -> Result<bool> {
+        let (comment, actor) = (comment.to_owned(), actor.clone());
         self.writer().change(true, move |write| {
+            let Some(before) = find_guilty(write.connection, id)? else { return Ok(false) };
+            if before.comment == comment {
+                return Ok(true);
+            }
             let sql = "UPDATE functions SET comment = ?2 WHERE id = ?1";
-            Ok(write.connection.prepare_cached(sql)?.execute(rusqlite::params![id, comment])? > 0)
+            write.connection.prepare_cached(sql)?.execute(rusqlite::params![id, comment])?;
+            let audit = Audit::new(&actor, "guilty.comment", subject_of(&before))
+                .before(json!({ "comment": before.comment }))
+                .after(json!({ "comment": comment }));
+            write.audit(&audit).map(|()| true)
         })
     }
 
     /// Hides a guilty from the lists or shows it again; false where there is no such guilty.
-    pub fn set_guilty_hidden(&self, id: i64, is_hidden: bool) -> Result<bool> {
+    pub fn set_guilty_hidden(&self, id: i64, is_hidden: bool, actor: &Actor) -> Result<bool> {
+        let actor = actor.clone();
         self.writer().change(false, move |write| {
+            let Some(before) = find_guilty(write.connection, id)? else { return Ok(false) };
+            if before.is_hidden == is_hidden {
+                return Ok(true);
+            }
             let sql = "UPDATE functions SET is_hidden = ?2 WHERE id = ?1";
-            Ok(write.connection.prepare_cached(sql)?.execute(rusqlite::params![id, is_hidden])? > 0)
+            write.connection.prepare_cached(sql)?.execute(rusqlite::params![id, is_hidden])?;
+            let audit = Audit::new(&actor, "guilty.hide", subject_of(&before))
+                .before(json!({ "is_hidden": before.is_hidden }))
+                .after(json!({ "is_hidden": is_hidden }));
+            write.audit(&audit).map(|()| true)
         })
     }
+}
+
+fn subject_of(guilty: &Guilty) -> String {
+    format!("guilty {} {} [{}]", guilty.id, guilty.function, guilty.module)
 }
 
 fn guilty_build(

@@ -5,7 +5,7 @@
 //! have deleted unused strings.
 
 use crate::error::Result;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 
 /// Most ids remembered of each kind.
@@ -14,9 +14,20 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Parts the fields of a key; no field may contain it, because control characters are refused or replaced.
 pub const KEY_SEPARATOR: char = '\u{1f}';
 
+/// How many new strings of each table a day may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewValueBound {
+    /// The UTC day, in days of Unix time.
+    pub day: i64,
+    /// Most new strings of a table on that day.
+    pub added_max: i64,
+}
+
 /// One of the three tables of strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dimension {
+    /// What one string is called, as in `new_values`.
+    pub name: &'static str,
     find: &'static str,
     insert: &'static str,
     add: &'static str,
@@ -24,6 +35,7 @@ pub struct Dimension {
 
 /// The table `classifications`; the key is the name.
 pub const CLASSIFICATION: Dimension = Dimension {
+    name: "classification",
     find: "SELECT id FROM classifications WHERE name = ?1",
     insert: "INSERT INTO classifications (name) VALUES (?1)",
     add: "UPDATE classifications SET records = records + ?2 WHERE id = ?1",
@@ -31,6 +43,7 @@ pub const CLASSIFICATION: Dimension = Dimension {
 
 /// The table `builds`; the key is system name and build.
 pub const BUILD: Dimension = Dimension {
+    name: "build",
     find: "SELECT id FROM builds WHERE system_name = ?1 AND build = ?2",
     insert: "INSERT INTO builds (system_name, build) VALUES (?1, ?2)",
     add: "UPDATE builds SET records = records + ?2 WHERE id = ?1",
@@ -38,6 +51,7 @@ pub const BUILD: Dimension = Dimension {
 
 /// The table `profiles`; the key is its columns in the order of its UNIQUE constraint.
 pub const PROFILE: Dimension = Dimension {
+    name: "profile",
     find: "SELECT id FROM profiles WHERE host_type = ?1 AND kernel_version = ?2 AND board_name = ?3
            AND cpu_model = ?4 AND bios_version = ?5 AND arch = ?6",
     insert: "INSERT INTO profiles (host_type, kernel_version, board_name, cpu_model, bios_version, arch)
@@ -63,26 +77,59 @@ impl Ids {
         Ids { dimension, by_key: HashMap::new(), added: HashMap::new() }
     }
 
-    /// The id of `key`, whose row is made where there is none.
-    fn id(&mut self, connection: &Connection, key: &str) -> Result<i64> {
+    /// The id of `key`; none where it has no row.
+    fn find(&mut self, connection: &Connection, key: &str) -> Result<Option<i64>> {
         if let Some(id) = self.by_key.get(key) {
-            return Ok(*id);
+            return Ok(Some(*id));
         }
-        let values = || rusqlite::params_from_iter(key.split(KEY_SEPARATOR));
-        let mut find = connection.prepare_cached(self.dimension.find)?;
-        let id = match find.query_row(values(), |row| row.get(0)) {
-            Ok(id) => id,
-            Err(rusqlite::Error::QueryReturnedNoRows) => {
-                connection.prepare_cached(self.dimension.insert)?.execute(values())?;
-                connection.last_insert_rowid()
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let id = connection
+            .prepare_cached(self.dimension.find)?
+            .query_row(rusqlite::params_from_iter(key.split(KEY_SEPARATOR)), |row| row.get(0))
+            .optional()?;
+        if let Some(id) = id {
+            self.remember(key, id);
+        }
+        Ok(id)
+    }
+
+    /// The id of `key`, whose row is made where there is none, and counted where new ones are.
+    fn id(&mut self, connection: &Connection, key: &str, bound: Option<NewValueBound>) -> Result<i64> {
+        if let Some(id) = self.find(connection, key)? {
+            return Ok(id);
+        }
+        connection
+            .prepare_cached(self.dimension.insert)?
+            .execute(rusqlite::params_from_iter(key.split(KEY_SEPARATOR)))?;
+        let id = connection.last_insert_rowid();
+        self.remember(key, id);
+        if let Some(bound) = bound {
+            connection
+                .prepare_cached(
+                    "INSERT INTO new_values (day, dimension, added) VALUES (?1, ?2, 1)
+                     ON CONFLICT DO UPDATE SET added = added + 1",
+                )?
+                .execute(rusqlite::params![bound.day, self.dimension.name])?;
+        }
+        Ok(id)
+    }
+
+    /// True where `key` is new and the day has brought enough new ones.
+    fn is_excess(&mut self, connection: &Connection, key: &str, bound: NewValueBound) -> Result<bool> {
+        if self.find(connection, key)?.is_some() {
+            return Ok(false);
+        }
+        let added: Option<i64> = connection
+            .prepare_cached("SELECT added FROM new_values WHERE day = ?1 AND dimension = ?2")?
+            .query_row(rusqlite::params![bound.day, self.dimension.name], |row| row.get(0))
+            .optional()?;
+        Ok(added.unwrap_or(0) >= bound.added_max)
+    }
+
+    fn remember(&mut self, key: &str, id: i64) {
         if self.by_key.len() >= REMEMBERED_MAX {
             self.by_key.clear();
         }
         self.by_key.insert(key.to_owned(), id);
-        Ok(id)
     }
 
     fn flush(&mut self, connection: &Connection) -> Result<()> {
@@ -146,22 +193,47 @@ impl Default for Dimensions {
 }
 
 impl Dimensions {
-    /// The ids of a record's strings, whose rows are made where there are none.
-    pub fn ids(&mut self, connection: &Connection, keys: &RecordKeys) -> Result<RecordIds> {
+    /// The ids of a record's strings, whose rows are made where there are none, and counted where new ones are bounded.
+    pub fn ids(
+        &mut self,
+        connection: &Connection,
+        keys: &RecordKeys,
+        bound: Option<NewValueBound>,
+    ) -> Result<RecordIds> {
         Ok(RecordIds {
-            classification: self.classifications.id(connection, &keys.classification)?,
-            build: self.builds.id(connection, &keys.build)?,
-            profile: self.profiles.id(connection, &keys.profile)?,
+            classification: self.classifications.id(connection, &keys.classification, bound)?,
+            build: self.builds.id(connection, &keys.build, bound)?,
+            profile: self.profiles.id(connection, &keys.profile, bound)?,
         })
     }
 
-    /// Notes a stored record for the counts.
-    pub fn count(&mut self, ids: RecordIds, severity: i64, is_external: bool) {
-        *self.classifications.added.entry(ids.classification).or_default() += 1;
-        *self.builds.added.entry(ids.build).or_default() += 1;
-        *self.profiles.added.entry(ids.profile).or_default() += 1;
-        *self.severities.entry(severity).or_default() += 1;
-        *self.sources.entry(i64::from(is_external)).or_default() += 1;
+    /// What a record would bring beyond the bound: the name of its dimension. Nothing is changed.
+    pub fn excess(
+        &mut self,
+        connection: &Connection,
+        keys: &RecordKeys,
+        bound: NewValueBound,
+    ) -> Result<Option<&'static str>> {
+        let all = [
+            (&mut self.classifications, &keys.classification),
+            (&mut self.builds, &keys.build),
+            (&mut self.profiles, &keys.profile),
+        ];
+        for (ids, key) in all {
+            if ids.is_excess(connection, key, bound)? {
+                return Ok(Some(ids.dimension.name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes a record that is stored (`by` 1) or deleted (-1) for the counts.
+    pub fn count(&mut self, ids: RecordIds, severity: i64, is_external: bool, by: i64) {
+        *self.classifications.added.entry(ids.classification).or_default() += by;
+        *self.builds.added.entry(ids.build).or_default() += by;
+        *self.profiles.added.entry(ids.profile).or_default() += by;
+        *self.severities.entry(severity).or_default() += by;
+        *self.sources.entry(i64::from(is_external)).or_default() += by;
     }
 
     /// Writes the noted counts; to be called before the commit.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `muster.lock`: one server, restore or repair at a time on a data directory.
+//! `muster.lock`: one server, restore or repair at a time on a data directory; other locks for what runs beside it.
 
 use crate::error::{Error, Kind, Result};
 use rustix::fs::{FlockOperation, flock};
@@ -16,7 +16,13 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock of `data_dir` for `purpose` ("serve"); Busy where another process has it, naming that one.
     pub fn take(data_dir: &Path, purpose: &str) -> Result<Lock> {
-        let path = data_dir.join("muster.lock");
+        Lock::take_named(data_dir, "muster.lock", &format!("muster {purpose}"))
+    }
+
+    /// Takes another lock there, the file `name`, for what may run beside a server but not twice; `holder` is what the
+    /// refusal names.
+    pub fn take_named(data_dir: &Path, name: &str, holder: &str) -> Result<Lock> {
+        let path = data_dir.join(name);
         let cannot = |error: std::io::Error| {
             Error::new(Kind::Usage, format!("Cannot use {}", path.display())).because(error)
         };
@@ -28,20 +34,20 @@ impl Lock {
             .open(&path)
             .map_err(cannot)?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut holder = String::new();
+            let mut other = String::new();
             // Who it is only helps the message; the refusal stands without it.
-            let _ = Read::by_ref(&mut file).take(200).read_to_string(&mut holder);
+            let _ = Read::by_ref(&mut file).take(200).read_to_string(&mut other);
             return Err(Error::busy(format!(
                 "The data directory {} is in use by {}; stop that first",
                 data_dir.display(),
-                if holder.trim().is_empty() { "another muster" } else { holder.trim() }
+                if other.trim().is_empty() { "another muster" } else { other.trim() }
             )));
         }
         // On a full disk the name may not be written; the lock itself holds all the same.
         let written = file
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| writeln!(file, "muster {purpose}, process {}", std::process::id()));
+            .and_then(|_| writeln!(file, "{holder}, process {}", std::process::id()));
         if let Err(error) = written {
             log::warn!("Cannot write the holder's name into {}: {error}", path.display());
         }

@@ -7,10 +7,18 @@ use crate::store::time_index::id_range;
 use crate::store::{READ_MOST, Store, inspect, meta, open};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Rows looked at in one transaction, so that no post waits for long.
 const BATCH_ROWS: i64 = 5_000;
+/// Free pages that the first step gives back.
+const VACUUM_PAGES_FIRST: i64 = 64;
+/// Most pages of a step.
+const VACUUM_PAGES_MAX: i64 = 1_000;
+/// A step takes fewer pages than the one before it where that took longer: posts wait meanwhile.
+const VACUUM_TIME_GOAL: Duration = Duration::from_millis(10);
+/// Longest pause between two steps; otherwise half of the time is for posts.
+const VACUUM_PAUSE_MOST: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Forgets the marks of records received before `before`; how many there were.
@@ -88,21 +96,29 @@ impl Store {
         })
     }
 
-    /// Gives free pages back to the file system, a few at a time.
-    pub fn tidy(&self) -> Result<()> {
-        loop {
-            let freed = self.writer().change(false, |write| {
-                let pages = open::pragma(write.connection, "freelist_count")?;
-                let mut vacuum = write.connection.prepare("PRAGMA incremental_vacuum(500)")?;
+    /// Gives free pages back to the file system, a few at a time. `goes_on` is asked between two steps.
+    pub fn tidy(&self, mut goes_on: impl FnMut() -> bool) -> Result<()> {
+        let mut pages = VACUUM_PAGES_FIRST;
+        while goes_on() {
+            let began = Instant::now();
+            let (left, took) = self.writer().change(false, move |write| {
+                let began = Instant::now();
+                let free = open::pragma(write.connection, "freelist_count")?;
+                let mut vacuum = write.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
                 let mut rows = vacuum.query([])?;
                 while rows.next()?.is_some() {}
-                Ok(pages)
+                Ok((free - pages, began.elapsed()))
             })?;
-            if freed <= 500 {
+            if left <= 0 {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(50));
+            pages = match took > VACUUM_TIME_GOAL {
+                true => (pages / 2).max(VACUUM_PAGES_FIRST / 4),
+                false => (pages + pages / 4).min(VACUUM_PAGES_MAX),
+            };
+            std::thread::sleep(began.elapsed().min(VACUUM_PAUSE_MOST));
         }
+        Ok(())
     }
 
     /// True where a write can be made durable now: one is tried.

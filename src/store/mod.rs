@@ -7,21 +7,25 @@
 mod accounts;
 mod aggregates;
 mod audit;
+pub mod backup;
 mod blacklist;
 mod checkpoint;
 mod choices;
 mod crash_details;
 mod crash_list;
 mod custom_query;
+mod deletion;
 mod derived;
 mod dimensions;
 mod disk;
 mod error;
 mod etag;
+mod exports;
 mod figures;
 pub mod fleet;
 mod gate;
 mod guilty_row;
+mod imports;
 mod inspect;
 mod lock;
 mod machine_checks;
@@ -39,19 +43,30 @@ mod record_filter;
 mod record_insert;
 mod record_list;
 mod record_row;
+mod recount;
+mod repair;
+pub mod restore;
+mod retention;
 mod time_index;
+mod watch;
 mod writer;
 
 pub mod bulk;
 
+pub use accounts::change::{AccountChange, Changed, LastAdmin, NewAccount};
+pub use accounts::list::{AccountRow, SessionRow, StoredPassword, TokenRow};
 pub use accounts::secret_digest;
+pub use accounts::sessions::{NewSession, NewToken};
 pub use blacklist::{BlacklistChange, BlacklistState};
 pub use checkpoint::WAL_BYTES_THRESHOLD;
 pub use choices::RecordChoices;
 pub use crash_details::{BacktracePage, BacktraceQuery, CrashOfRecord, FoldedBacktrace, GuiltyBuild};
 pub use crash_list::{CrashScope, TopGuilties, TopGuilty};
 pub use custom_query::{CUSTOM_FUNCTIONS, CustomQuery, CustomReader, EXPORT_VIEWS, QueryFailure};
+pub use deletion::{Chosen, Deletion};
+pub use exports::{ExportBatch, ExportCursor, ExportWalk};
 pub use figures::{DiskFigures, ReaderFigures, StoreFigures, WriterFigures, disk_figures};
+pub use imports::{Import, ImportItem, ImportProgress};
 pub use inspect::{CurrentInspection, Inspection, inspect};
 pub use lock::Lock;
 pub use machine_checks::{MACHINE_CHECK_CLASSES, MachineCheckMachine, MachineChecks};
@@ -63,6 +78,10 @@ pub use recompute::{GuiltyMove, RecomputeProgress};
 pub use record_insert::Stored;
 pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
+pub use recount::{Finding, Remedy, recount};
+pub use repair::repair;
+pub use retention::{DatabaseBytes, RecordTraits};
+pub use watch::Watch;
 
 use crate::clock::Clock;
 use crate::error::Result;
@@ -156,6 +175,12 @@ impl Store {
     /// now, and then nothing is stored.
     pub fn insert_record(&self, record: &NewRecord) -> Result<Stored> {
         self.writer.insert(PreparedRecord::new(record)?)
+    }
+
+    /// The same for a post, which may bring a new string only while the UTC day brought fewer than `new_values_max` of
+    /// its kind; TooOften beyond that, and then nothing is stored.
+    pub fn insert_post(&self, record: &NewRecord, new_values_max: i64) -> Result<Stored> {
+        self.writer.insert(PreparedRecord::new(record)?.bounded(new_values_max))
     }
 
     /// Finishes the queued writes, empties the log and ends the writer. Later writes are Busy.

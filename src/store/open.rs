@@ -25,7 +25,7 @@ use std::time::Duration;
 /// The schema version that this program writes, in `PRAGMA user_version`.
 pub const SCHEMA_VERSION: i64 = 4;
 /// `PRAGMA application_id` of our files: "must".
-const APPLICATION_ID: i64 = 0x6d75_7374;
+pub(crate) const APPLICATION_ID: i64 = 0x6d75_7374;
 /// The whole current schema.
 pub const SCHEMA: &str = include_str!("../../schema.sql");
 /// How long a statement waits for another process that writes.
@@ -69,13 +69,13 @@ pub fn prepare(data_dir: &Path, missing: Missing) -> Result<()> {
         ))),
         Found::Nothing => create(data_dir, &path),
         Found::Version(version) if version > SCHEMA_VERSION => Err(newer(data_dir, &path, version)),
-        Found::Version(SCHEMA_VERSION) => Ok(()),
-        Found::WithoutIndexes => build_missing_indexes(&path),
+        Found::Version(SCHEMA_VERSION) => keep_log(&path),
+        Found::WithoutIndexes => build_missing_indexes(&path).and_then(|()| keep_log(&path)),
         Found::Version(version) if version < 1 => Err(damaged(&path, "it has no version of ours")),
         Found::Version(version) => {
             migrate::bring_up(&path, version)?;
             match look(&path)? {
-                Found::Version(SCHEMA_VERSION) => Ok(()),
+                Found::Version(SCHEMA_VERSION) => keep_log(&path),
                 _ => Err(Error::internal(format!("The upgrade of {} did not take", path.display()))),
             }
         }
@@ -102,20 +102,41 @@ pub fn read_once(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Puts a file that came here as a copy into WAL mode, which its head tells.
+fn keep_log(path: &Path) -> Result<()> {
+    let mut head = [0; 20];
+    let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    if is_read.is_ok() && head[18..] == [2, 2] {
+        return Ok(());
+    }
+    let connection = open_writer(path)?;
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    Ok(())
+}
+
 fn newer(data_dir: &Path, path: &Path, version: i64) -> Error {
     let mut message = format!(
         "Database {} is newer (schema {version}) than this program (schema {SCHEMA_VERSION}); install the newer program",
         path.display()
     );
-    let copy = migrate::copy_path(data_dir, SCHEMA_VERSION);
-    if copy.exists() {
+    let copies = (1..=SCHEMA_VERSION).rev().map(|version| migrate::copy_path(data_dir, version));
+    if let Some(copy) = copies.into_iter().find(|copy| copy.exists()) {
         message.push_str(&format!(
-            ", or go back to the copy made before the upgrade: mv {} {} (what came since is lost)",
-            copy.display(),
-            path.display()
+            ", or go back to the copy made before the upgrade: muster restore {} --force --data {} (what came since is lost)",
+            shell_word(&copy),
+            shell_word(data_dir)
         ));
     }
     Error::new(Kind::Corrupt, message)
+}
+
+/// A path as a word for a shell.
+fn shell_word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    match path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c)) {
+        true => path.into_owned(),
+        false => format!("'{}'", path.replace('\'', "'\\''")),
+    }
 }
 
 /// Looks at the file through a connection that neither writes nor checkpoints.
@@ -159,7 +180,7 @@ fn look(path: &Path) -> Result<Found> {
         let missing = missing_statements(&connection).map_err(unreadable)?;
         match missing {
             Some(missing) if missing.is_empty() => {}
-            Some(missing) if missing.iter().all(|sql| sql.starts_with("CREATE INDEX")) => {
+            Some(missing) if missing.iter().all(|sql| is_index(sql)) => {
                 return Ok(Found::WithoutIndexes);
             }
             _ => return Err(damaged(path, "its tables are not those of this version")),
@@ -235,7 +256,8 @@ fn make_data_dir(data_dir: &Path) -> Result<()> {
     })
 }
 
-fn random_hex() -> Result<String> {
+/// 32 random hexadecimal digits.
+pub(crate) fn random_hex() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)
         .map_err(|error| Error::internal("The system has no random numbers").because(error.to_string()))?;
@@ -305,6 +327,28 @@ pub fn schema_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     )?;
     let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
     rows.map(|sql| sql.map(|sql| normalized(&sql))).collect()
+}
+
+fn is_index(sql: &str) -> bool {
+    sql.starts_with("CREATE INDEX") || sql.starts_with("CREATE UNIQUE INDEX")
+}
+
+/// The statements of the indexes that a file lacks.
+pub(crate) fn missing_indexes(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut missing = missing_statements(connection)?.unwrap_or_default();
+    missing.retain(|sql| is_index(sql));
+    Ok(missing)
+}
+
+/// The URI by which a file is attached for reading only.
+pub(crate) fn read_only_uri(path: &Path) -> String {
+    format!("file:{}?mode=ro", uri_path(path))
+}
+
+/// True where a file has tables or indexes that schema.sql does not know, or lacks a table.
+pub(crate) fn is_foreign_schema(connection: &Connection) -> rusqlite::Result<bool> {
+    let missing = missing_statements(connection)?;
+    Ok(missing.is_none_or(|missing| missing.iter().any(|sql| !is_index(sql))))
 }
 
 /// The statements of schema.sql that a file lacks; none where it has others too.

@@ -2,11 +2,14 @@
 //! Posts that broke a rule, kept aside within bounds.
 
 use crate::error::Result;
+use crate::model::audit::{Actor, Audit};
 use crate::model::quarantine::{NewQuarantined, Quarantined};
 use crate::model::record::NewRecord;
+use crate::model::time::utc_text;
 use crate::store::record_insert::{PreparedRecord, Stored, insert_record};
 use crate::store::{READ_MOST, Store};
-use rusqlite::Row;
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde_json::{Value, json};
 
 /// How much quarantine may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,25 +78,39 @@ impl Store {
 
     /// Takes a post out of quarantine and stores the record made of it, both or neither. None where it was not there
     /// any more; then nothing is stored.
-    pub fn admit_quarantined(&self, id: i64, record: &NewRecord) -> Result<Option<Stored>> {
+    pub fn admit_quarantined(&self, id: i64, record: &NewRecord, actor: &Actor) -> Result<Option<Stored>> {
         let record = PreparedRecord::new(record)?;
+        let actor = actor.clone();
         self.writer().change(true, move |write| {
-            let deleted =
-                write.connection.prepare_cached("DELETE FROM quarantine WHERE id = ?1")?.execute([id])?;
-            if deleted == 0 {
-                return Ok(None);
-            }
-            insert_record(write.connection, write.state, &record, write.now).map(Some)
+            let Some(before) = remove(write.connection, id)? else { return Ok(None) };
+            let stored = insert_record(write.connection, write.state, &record, write.now)?;
+            let audit = Audit::new(&actor, "quarantine.admit", format!("post {id}"))
+                .before(before)
+                .after(json!({ "record": stored.id, "is_new": stored.is_new }));
+            write.audit(&audit).map(|()| Some(stored))
         })
     }
 
     /// Drops a post from quarantine; false where it was not there any more.
-    pub fn delete_quarantined(&self, id: i64) -> Result<bool> {
+    pub fn delete_quarantined(&self, id: i64, actor: &Actor) -> Result<bool> {
+        let actor = actor.clone();
         self.writer().change(false, move |write| {
-            let mut statement = write.connection.prepare_cached("DELETE FROM quarantine WHERE id = ?1")?;
-            Ok(statement.execute([id])? == 1)
+            let Some(before) = remove(write.connection, id)? else { return Ok(false) };
+            let audit = Audit::new(&actor, "quarantine.drop", format!("post {id}")).before(before);
+            write.audit(&audit).map(|()| true)
         })
     }
+}
+
+/// Removes a post; what the audit log keeps of it, none where it was not there.
+fn remove(connection: &Connection, id: i64) -> Result<Option<Value>> {
+    let removed = connection
+        .prepare_cached("DELETE FROM quarantine WHERE id = ?1 RETURNING received_at, peer, reason")?
+        .query_row([id], |row| {
+            let (received_at, peer, reason): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(json!({ "received": utc_text(received_at), "peer": peer, "reason": reason }))
+        });
+    Ok(removed.optional()?)
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Quarantined> {

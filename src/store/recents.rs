@@ -106,6 +106,19 @@ impl Recents {
         }
     }
 
+    /// Forgets the mark of a record that is deleted.
+    pub fn forget(&mut self, connection: &Connection, key: Key, id: i64) -> Result<()> {
+        if self.pending.get(&key) == Some(&id) {
+            self.pending.remove(&key);
+        }
+        connection
+            .prepare_cached(
+                "DELETE FROM recent_records WHERE captured_at = ?1 AND digest = ?2 AND record_id = ?3",
+            )?
+            .execute([key.0, key.1, id])?;
+        Ok(())
+    }
+
     /// Writes the lot out where it is full, or whenever `is_forced`; to be called before the commit.
     pub fn flush(&mut self, connection: &Connection, is_forced: bool) -> Result<()> {
         if self.pending.len() < PENDING_MAX && self.stored < STORED_MAX && !is_forced {

@@ -74,6 +74,12 @@ pub fn mark_followed(connection: &Connection) -> Result<()> {
     set_meta(connection, "guilties_follow", &digest_of(&load_blacklist(connection)?))
 }
 
+/// True where every stored backtrace follows the list in force.
+pub fn is_followed(connection: &Connection) -> Result<bool> {
+    let followed = meta(connection, "guilties_follow")?;
+    Ok(followed.as_deref() == Some(digest_of(&load_blacklist(connection)?).as_str()))
+}
+
 /// Names and modules of functions, read as they are needed.
 #[derive(Default)]
 struct Names {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Storing records: what is prepared on the sender's thread, and what the writer does inside its transaction.
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::model::record::{NewRecord, parse_hex_16};
-use crate::store::derived::{Derived, DerivedState, Facts};
-use crate::store::dimensions::{Dimensions, KEY_SEPARATOR, RecordKeys};
+use crate::model::time::DAY_SECS;
+use crate::store::derived::{Derived, DerivedState, Facts, day_of};
+use crate::store::dimensions::{Dimensions, KEY_SEPARATOR, NewValueBound, RecordKeys};
 use crate::store::payload::{self, StoredPayload};
 use crate::store::recents::{Recents, digest};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
@@ -75,6 +76,8 @@ pub struct PreparedRecord {
     keys: RecordKeys,
     digest: Option<i64>,
     derived: Derived,
+    /// New strings of each kind that a day may bring; none where they are not counted.
+    new_values_max: Option<i64>,
 }
 
 impl PreparedRecord {
@@ -110,7 +113,18 @@ impl PreparedRecord {
             payload: StoredPayload::encode(&record.payload)?,
             digest,
             derived,
+            new_values_max: None,
         })
+    }
+
+    /// The same from a sender who may bring at most so many new strings of each kind a day, all senders together.
+    pub fn bounded(mut self, new_values_max: i64) -> PreparedRecord {
+        self.new_values_max = Some(new_values_max);
+        self
+    }
+
+    fn bound(&self, now: i64) -> Option<NewValueBound> {
+        self.new_values_max.map(|added_max| NewValueBound { day: day_of(now), added_max })
     }
 
     /// Bytes that it adds to a transaction, roughly.
@@ -141,6 +155,8 @@ pub struct InsertState {
     pub last_received_at: Option<i64>,
     /// What a record sent again is known by; none in a load, whose records are not.
     pub recents: Option<Recents>,
+    /// True where every reception time is kept as it is, also one that is a little before the last: in an import.
+    pub keeps_times: bool,
 }
 
 impl InsertState {
@@ -149,6 +165,31 @@ impl InsertState {
         self.dimensions.flush(connection)?;
         self.derived.flush(connection)
     }
+}
+
+/// Stores one post inside the open transaction, or refuses it (TooOften) where it brings a new string beyond the bound
+/// of the day; then nothing is changed. The outer error is of the database.
+pub fn insert_post(
+    connection: &Connection,
+    state: &mut InsertState,
+    record: &PreparedRecord,
+    now: i64,
+) -> Result<Result<Stored>> {
+    if let Some(bound) = record.bound(now)
+        && let Some(dimension) = state.dimensions.excess(connection, &record.keys, bound)?
+    {
+        let stored = find_recent(connection, state, record)?;
+        return Ok(stored.ok_or_else(|| {
+            let message = format!(
+                "The record brings a new {dimension}, and today has brought {} of them, which is \
+                 ingest.new_values_per_day_max",
+                bound.added_max
+            );
+            let left_secs = (bound.day + 1) * DAY_SECS - now;
+            Error::new(Kind::TooOften, message).retry_after(left_secs.unsigned_abs())
+        }));
+    }
+    insert_record(connection, state, record, now).map(Ok)
 }
 
 /// Stores one record inside the open transaction. `received_at` is the time of the clock now.
@@ -161,12 +202,13 @@ pub fn insert_record(
     if let Some(stored) = find_recent(connection, state, record)? {
         return Ok(stored);
     }
-    let ids = state.dimensions.ids(connection, &record.keys)?;
+    let ids = state.dimensions.ids(connection, &record.keys, record.bound(received_at))?;
     let last = match state.last_received_at {
         Some(last) => last,
         None => newest_received_at(connection)?,
     };
-    let is_step = received_at < last - STEP_BACK_SECS_MAX;
+    let step_secs_min = if state.keeps_times { 0 } else { STEP_BACK_SECS_MAX };
+    let is_step = received_at < last - step_secs_min;
     let received_at = if is_step { received_at } else { received_at.max(last) };
     connection
         .prepare_cached(
@@ -198,7 +240,7 @@ pub fn insert_record(
         recents.add(record.digest.map(|digest| (record.captured_at, digest)), id);
     }
     state.last_received_at = Some(received_at);
-    state.dimensions.count(ids, record.severity, record.is_external);
+    state.dimensions.count(ids, record.severity, record.is_external, 1);
     let facts = Facts {
         record_id: id,
         received_at,

@@ -25,6 +25,8 @@ const WINDOW_TIME_GOAL: Duration = Duration::from_millis(20);
 
 /// A search gives its connection back after this long and takes another, so that many searches take turns.
 const LEASE: Duration = Duration::from_millis(100);
+/// Ids that one reading gathers.
+const IDS_AT_ONCE: usize = 10_000;
 /// How long a search in payloads waits for its turn.
 const TURN_MOST: Duration = Duration::from_secs(2);
 
@@ -117,6 +119,31 @@ impl Store {
                 return Ok(ids);
             }
         }
+    }
+
+    /// The ids from `first` on and below `end` of the records that a filter chooses, ascending. The stretch is for the
+    /// caller to bound.
+    pub fn record_ids_between(&self, filter: &RecordFilter, first: i64, end: i64) -> Result<Vec<i64>> {
+        let _turn = self.turn_for(filter)?;
+        let mut ids = Vec::new();
+        let mut below_id = Some(end);
+        while below_id.is_some() {
+            let query = RecordQuery {
+                filter: filter.clone(),
+                below_id,
+                above_id: Some(first - 1),
+                rows_max: IDS_AT_ONCE,
+                payload: PayloadPart::Start(0),
+                search_most: LEASE,
+            };
+            let until = Instant::now() + query.search_most;
+            let page =
+                self.read(super::READ_MOST, |connection| search(connection, &query, until, id_rows))?;
+            ids.extend(page.rows);
+            below_id = page.next_below_id.filter(|below| *below > first);
+        }
+        ids.reverse();
+        Ok(ids)
     }
 
     /// A turn for a search that looks into payloads, which takes long; others need none.

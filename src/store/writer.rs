@@ -16,7 +16,7 @@ use crate::store::figures::WriterCounters;
 use crate::store::gate::Gate;
 use crate::store::open;
 use crate::store::recents::Recents;
-use crate::store::record_insert::{InsertState, PreparedRecord, Stored, insert_record};
+use crate::store::record_insert::{InsertState, PreparedRecord, Stored, insert_post};
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -48,7 +48,7 @@ type Answer = Box<dyn FnOnce(Result<()>) + Send>;
 
 enum Job {
     Record { record: Box<PreparedRecord>, answer: SyncSender<Result<Stored>> },
-    Change { change: Change, needs_room: bool, answer: Answer },
+    Change { change: Change, needs_room: bool, is_alone: bool, answer: Answer },
 }
 
 impl Job {
@@ -66,6 +66,11 @@ impl Job {
         }
     }
 
+    /// True where it needs a transaction of its own, in which foreign keys are not checked.
+    fn is_alone(&self) -> bool {
+        matches!(self, Job::Change { is_alone: true, .. })
+    }
+
     fn refuse(self, error: Error) {
         match self {
             // Who no longer waits needs no answer.
@@ -77,7 +82,7 @@ impl Job {
 
 /// What a job left for its answer.
 enum Done {
-    Record(Stored),
+    Record(Result<Stored>),
     Change,
 }
 
@@ -130,6 +135,24 @@ impl Writer {
     pub fn change<T: Send + 'static>(
         &self,
         needs_room: bool,
+        change: impl FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run(needs_room, false, change)
+    }
+
+    /// Runs a change without foreign keys, in a transaction of its own. For deleting what the change itself knows that
+    /// nothing refers to, where SQLite would read a whole table to find that out.
+    pub fn change_unchecked<T: Send + 'static>(
+        &self,
+        change: impl FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.run(false, true, change)
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        needs_room: bool,
+        is_alone: bool,
         mut change: impl FnMut(&mut Write<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (answer, outcome) = sync_channel(1);
@@ -141,7 +164,7 @@ impl Writer {
             Ok(())
         });
         let answer: Answer = Box::new(move |ended| drop(answer.send(ended)));
-        self.queue(Job::Change { change, needs_room, answer })?;
+        self.queue(Job::Change { change, needs_room, is_alone, answer })?;
         outcome.recv().map_err(|_| stopping())??;
         result.try_iter().last().ok_or_else(|| Error::internal("A change ended without a value"))
     }
@@ -192,11 +215,17 @@ struct Work {
 impl Work {
     fn run(mut self, jobs: &Receiver<Job>) {
         let mut batch = Vec::with_capacity(BATCH_JOBS_MAX);
-        while let Ok(first) = jobs.recv() {
+        let mut held = None;
+        while let Some(first) = held.take().or_else(|| jobs.recv().ok()) {
             let mut bytes = first.len_bytes();
+            let is_alone = first.is_alone();
             batch.push(first);
-            while batch.len() < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX {
+            while !is_alone && batch.len() < BATCH_JOBS_MAX && bytes < BATCH_BYTES_MAX {
                 let Ok(job) = jobs.try_recv() else { break };
+                if job.is_alone() {
+                    held = Some(job);
+                    break;
+                }
                 bytes += job.len_bytes();
                 batch.push(job);
             }
@@ -259,9 +288,13 @@ impl Work {
             self.data_version = 0;
         }
         let Some(connection) = &self.connection else { return Err(stopping()) };
+        let is_unchecked = batch.iter().any(Job::is_alone);
+        if is_unchecked {
+            connection.pragma_update(None, "foreign_keys", false)?;
+        }
         let began = Instant::now();
         let ended = run_batch(connection, &mut self.state, &mut self.data_version, self.clock.now(), batch);
-        match ended {
+        let ended = match ended {
             Ok(done) => {
                 self.counters.note_commit(batch.len(), began.elapsed());
                 Ok(done)
@@ -277,7 +310,16 @@ impl Work {
                 }
                 Err(error)
             }
+        };
+        if is_unchecked
+            && let Some(connection) = &self.connection
+            && let Err(error) = connection.pragma_update(None, "foreign_keys", true)
+        {
+            // A new connection checks them.
+            log::warn!("Cannot have foreign keys checked again: {error}");
+            self.connection = None;
         }
+        ended
     }
 }
 
@@ -307,7 +349,7 @@ fn run_batch(
     for job in batch.iter_mut() {
         done.push(match job {
             Job::Record { record, .. } => {
-                Done::Record(insert_record(write.connection, write.state, record, write.now)?)
+                Done::Record(insert_post(write.connection, write.state, record, write.now)?)
             }
             Job::Change { change, .. } => {
                 change(&mut write)?;
@@ -326,7 +368,7 @@ fn run_batch(
 fn answer(batch: &mut Vec<Job>, done: Vec<Done>) {
     for (job, done) in batch.drain(..).zip(done) {
         match (job, done) {
-            (Job::Record { answer, .. }, Done::Record(stored)) => drop(answer.send(Ok(stored))),
+            (Job::Record { answer, .. }, Done::Record(stored)) => drop(answer.send(stored)),
             (Job::Change { answer, .. }, _) => answer(Ok(())),
             (job, Done::Change) => job.refuse(Error::internal("A job was answered as another")),
         }

@@ -83,7 +83,7 @@ pub fn render(data: &Data, viewer: &Viewer, entered: &Entered, refused: Option<&
             }
         }
         @for entry in &data.entries { (self::entry(entry, viewer)) }
-        (form(data, viewer, entered))
+        @if viewer.may(Need::Administer) { (form(data, viewer, entered)) }
         @if !data.entries.is_empty() {
             section.panel {
                 details {
@@ -99,6 +99,7 @@ pub fn render(data: &Data, viewer: &Viewer, entered: &Entered, refused: Option<&
 }
 
 fn entry(entry: &AclModule, viewer: &Viewer) -> Markup {
+    let may_change = viewer.may(Need::Administer);
     let reachable = reachable_weight(entry);
     let edit = crate::views::links::link(VIEW.path, [("module", entry.module.as_str())]);
     html! {
@@ -106,7 +107,7 @@ fn entry(entry: &AclModule, viewer: &Viewer) -> Markup {
             div.heading {
                 h2 { code { (entry.module) } }
                 p.about { "needs weight " (entry.minimum_weight) }
-                div.actions { a.button href={ (edit) "#set" } aria-label={ "Change " (entry.module) } { "Change" } }
+                div.actions { @if may_change { a.button href={ (edit) "#set" } aria-label={ "Change " (entry.module) } { "Change" } } }
             }
             @if reachable < u64::from(entry.minimum_weight) {
                 (notice(Tone::Warning, html! { "All together have " (reachable) ": nobody can use it." }))
@@ -121,7 +122,7 @@ fn entry(entry: &AclModule, viewer: &Viewer) -> Markup {
                     }
                 }
             }
-            details.drop {
+            @if may_change { details.drop {
                 summary { "Remove this entry" }
                 form method="post" action=(VIEW.path) {
                     input type="hidden" name="csrf_token" value=(viewer.csrf_token);
@@ -129,7 +130,7 @@ fn entry(entry: &AclModule, viewer: &Viewer) -> Markup {
                     p { "The module falls to the entry default; without any entry one signature suffices again." }
                     button.danger type="submit" name="do" value="remove" { "Remove" }
                 }
-            }
+            } }
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn render(failure: &Failure) -> Page {
 fn word(status: u16) -> &'static str {
     match status {
         400 => "This request cannot be understood",
-        401 => "Please sign in first",
+        401 => "Please log in first",
         403 => "Not allowed",
         404 => "Not found",
         405 => "This cannot be done here",
@@ -41,6 +41,7 @@ fn word(status: u16) -> &'static str {
         413 | 431 => "Too large",
         415 => "Unknown format",
         421 => "Not this host",
+        429 => "Too often",
         501 => "Not implemented",
         503 => "Not just now",
         500.. => "Something broke on our side",
@@ -52,7 +53,8 @@ fn advice(status: u16) -> Markup {
     html! {
         p {
             @match status {
-                403 => "What changes something is open only to a browser on the server itself.",
+                401 => { a href="/login" { "Log in" } ", then try it again." },
+                403 => "Who administers this server can give your account another role.",
                 404 => "It may have been removed by age, or the address has a mistake.",
                 409 => "Go back, reload the page and look again before you repeat it.",
                 421 => "The address you used is none of this server's names. Its administrator can add it to http.hostnames.",

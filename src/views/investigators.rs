@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Investigators: the list with the form that adds one, `/investigators`; one with its forms, `/investigators/ID`.
 //!
-//! Only a local viewer sees them. What a form changes is in `ops::fleet::investigators`.
+//! Their forms are for admins. What a form changes is in `ops::fleet::investigators`.
 
 pub mod one;
 
@@ -91,7 +91,7 @@ pub fn render(data: &Data, asked: &Asked<'_>, draft: &Draft) -> Page {
                 " to the API since the start showed no valid token or API key."
             }
         }
-        (add_form(asked.viewer, draft))
+        @if asked.viewer.may(Need::Administer) { (add_form(asked.viewer, draft)) }
     };
     let status = if draft.error.is_some() { 400 } else { 200 };
     Page { status, ..Page::ok("Investigators", markup) }

@@ -36,6 +36,8 @@ pub fn render(frame: &Frame, page: &Page) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 @if let Some(secs) = page.refresh_secs { meta http-equiv="refresh" content=(secs); }
+                // Relative, so that it holds below any path.
+                @if let Some(query) = &page.refresh_query { meta http-equiv="refresh" content={ "0;url=" (query) }; }
                 link rel="icon" type="image/svg+xml" href=(assets::url("favicon.svg"));
                 link rel="stylesheet" href=(assets::url("style.css"));
                 script defer src=(assets::url("app.js")) {}
@@ -91,9 +93,13 @@ fn is_within(path: &str, view_path: &str) -> bool {
     path.strip_prefix(view_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// True where the viewer may see what needs this. Who could log in sees all of the bar, and is asked to.
+/// True where the viewer may see what needs this. Who could log in sees the bar but for what is an admin's, and is asked
+/// to.
 fn is_shown(frame: &Frame, need: Need) -> bool {
-    frame.viewer.is_none_or(|viewer| viewer.rights.who == Who::Nobody || viewer.may(need))
+    let is_everybodys = need != Need::Administer;
+    frame
+        .viewer
+        .map_or(is_everybodys, |viewer| viewer.may(need) || viewer.rights.who == Who::Nobody && is_everybodys)
 }
 
 /// Who is logged in, or how to.

@@ -8,10 +8,13 @@
 //! inline script or style; every page works without JavaScript. Nothing here knows HTTP: `http` finds the view,
 //! hands over an [`Asked`], and sends what [`document`] makes of the [`Page`].
 
+pub mod account;
+pub mod accounts;
 pub mod acl;
 pub mod actions;
 pub mod api;
 pub mod assets;
+pub mod audit;
 pub mod backtrace;
 pub mod builds;
 pub mod chart;
@@ -22,6 +25,7 @@ pub mod fleet;
 pub mod investigators;
 pub mod layout;
 pub mod links;
+pub mod login;
 pub mod mce;
 pub mod parts;
 pub mod population;
@@ -67,6 +71,10 @@ pub const VIEWS: &[&View] = &[
     &actions::COMMAND,
     &investigators::VIEW,
     &investigators::ONE,
+    &audit::VIEW,
+    &accounts::VIEW,
+    &accounts::ONE,
+    &account::VIEW,
     &custom::VIEW,
 ];
 
@@ -115,6 +123,8 @@ pub struct Viewer {
     pub has_accounts: bool,
     /// What every form that changes something sends back as `csrf_token`.
     pub csrf_token: String,
+    /// SHA-256 of the session's secret; none without a session.
+    pub session_digest: Option<[u8; 32]>,
     /// How the viewer reached us, `http://HOST:PORT` and the base path, without a slash at the end, for commands to
     /// copy.
     pub origin: String,
@@ -137,12 +147,14 @@ pub struct Page {
     pub markup: Markup,
     /// After so many seconds the browser loads the page again: while something goes on that it shows.
     pub refresh_secs: Option<u32>,
+    /// The query with which the browser asks for the page at once again.
+    pub refresh_query: Option<String>,
 }
 
 impl Page {
     /// A page that answers 200.
     pub fn ok(title: impl Into<String>, markup: Markup) -> Page {
-        Page { title: title.into(), status: 200, markup, refresh_secs: None }
+        Page { title: title.into(), status: 200, markup, refresh_secs: None, refresh_query: None }
     }
 }
 

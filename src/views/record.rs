@@ -10,7 +10,7 @@ use crate::model::account::Need;
 use crate::model::record::Record;
 use crate::ops::{App, crashes};
 use crate::views::parts::{definition, heading, severity, time_exact};
-use crate::views::records::{link, source};
+use crate::views::records::{delete, link, source};
 use crate::views::{Asked, Page, View, fleet, text};
 use maud::{Markup, html};
 
@@ -44,6 +44,8 @@ pub struct Data {
     pub crash: Option<Crash>,
     /// The newest agents of its machine; none for a viewer who may not see the fleet.
     pub agent_ids: Vec<i64>,
+    /// What the form that deletes it sends back; none for a viewer who may not.
+    pub delete_token: Option<String>,
 }
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
@@ -65,7 +67,8 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         true => app.store.agents_of_machine(&record.content.machine_id, AGENTS_MAX)?,
         false => Vec::new(),
     };
-    Ok(Data { now: app.clock.now(), record, newer_id, older_id, crash, agent_ids })
+    let delete_token = asked.viewer.may(Need::Operate).then(|| asked.viewer.csrf_token.clone());
+    Ok(Data { now: app.clock.now(), record, newer_id, older_id, crash, agent_ids, delete_token })
 }
 
 /// The page.
@@ -87,6 +90,7 @@ pub fn render(data: &Data) -> Page {
         }
         @if let Some(crash) = crash { (crash) }
         (payload(&data.record, guilty_line))
+        @if let Some(csrf_token) = &data.delete_token { (delete::one(data.record.id, csrf_token)) }
     };
     Page::ok(title, markup)
 }

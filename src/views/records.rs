@@ -4,6 +4,7 @@
 //! The filter is the address. Pages go by id (`from_id`: records with a smaller one), so they stay put while records
 //! arrive. The script adds the live stream and appends the next page; both are rows as [`render_rows`] makes them.
 
+pub mod delete;
 mod empty;
 mod form;
 mod rows;
@@ -18,6 +19,7 @@ use crate::model::pairs::Pairs;
 use crate::model::record::Record;
 use crate::model::time::utc_text;
 use crate::ops::App;
+use crate::ops::purge::{SizeWarning, size_warning};
 use crate::store::{PayloadPart, RecordChoices, RecordQuery};
 use crate::views::parts::{Tone, heading, notice};
 use crate::views::{Asked, Page, View, links, text};
@@ -42,6 +44,8 @@ pub const PAYLOAD_CHARS_MAX: usize = 160;
 const SEARCH_MOST: Duration = Duration::from_millis(400);
 /// The parameter that asks for records with a smaller id.
 const FROM_ID: &str = "from_id";
+/// The parameter that tells how many records were just deleted.
+pub const DELETED: &str = "deleted";
 
 /// What the page shows.
 pub struct Data {
@@ -67,6 +71,14 @@ pub struct Data {
     pub n_records: i64,
     /// True where posts are in quarantine and the viewer may see them.
     pub has_quarantined: bool,
+    /// True where the viewer may delete records.
+    pub may_delete: bool,
+    /// What forms send back as `csrf_token`.
+    pub csrf_token: String,
+    /// How many records the viewer has just deleted.
+    pub n_deleted: Option<i64>,
+    /// What is to be said of the size of the database.
+    pub size_warning: Option<SizeWarning>,
     /// How the viewer reached us, for the command that posts a first record.
     pub origin: String,
     /// The organisation's id that a first record must carry.
@@ -95,6 +107,10 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         newest_id,
         n_records: app.store.count_records()?,
         has_quarantined: asked.viewer.may(Need::Operate) && !app.store.list_quarantined(None, 1)?.is_empty(),
+        may_delete: asked.viewer.may(Need::Operate),
+        csrf_token: asked.viewer.csrf_token.clone(),
+        n_deleted: asked.query.filled(DELETED).and_then(|n| count(DELETED, n).ok()),
+        size_warning: size_warning(app)?,
         origin: asked.viewer.origin.clone(),
         tid: app.config.tids.first().cloned().unwrap_or_default(),
     };
@@ -120,7 +136,7 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
 
 /// The filter and the page of a query of this view.
 fn parse(query: &Pairs, now: i64) -> std::result::Result<(RecordFilter, Option<i64>), ParameterError> {
-    let filter = RecordFilter::parse(query, &[FROM_ID], true, now)?;
+    let filter = RecordFilter::parse(query, &[FROM_ID, DELETED], true, now)?;
     let from_id = query.filled(FROM_ID).map(|value| count(FROM_ID, value)).transpose()?;
     Ok((filter, from_id))
 }
@@ -156,6 +172,10 @@ impl Data {
 pub fn render(data: &Data) -> Page {
     let markup = html! {
         (heading("Records", about(data), actions(data)))
+        (size(data))
+        @if let Some(n_deleted) = data.n_deleted {
+            (notice(Tone::Info, html! { (text::counted(n_deleted, "record", "records")) " deleted." }))
+        }
         (form::render(data))
         @if data.error.is_some() {
             (empty::refused())
@@ -163,12 +183,32 @@ pub fn render(data: &Data) -> Page {
             @if data.records.is_empty() {
                 (empty::render(data))
             } @else {
+                @if data.may_delete { (delete::form(&data.csrf_token)) }
                 (rows::table(data))
+                @if data.may_delete { (delete::button()) }
             }
             (pager(data))
         }
     };
     Page { status: if data.error.is_some() { 400 } else { 200 }, ..Page::ok("Records", markup) }
+}
+
+/// A word on the size of the database, before records have to go for it and where that does not help.
+fn size(data: &Data) -> Markup {
+    let Some(size) = data.size_warning else { return html! {} };
+    let percent = size.used_bytes / (size.bytes_max / 100).max(1);
+    html! {
+        (notice(Tone::Warning, html! {
+            "The database has " (percent) " % of the bytes that "
+            code { "retention.database_bytes_max" } " allows. "
+            @if size.is_goal_missed {
+                "It cannot be made smaller: what is left is kept for ever by rules, or is not records. Raise the limit \
+                 or change " code { "retention.rules" } "."
+            } @else {
+                "Beyond the limit the oldest records of the least severity are removed."
+            }
+        }))
+    }
 }
 
 fn about(data: &Data) -> Markup {

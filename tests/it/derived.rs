@@ -3,6 +3,7 @@
 //! happened on the way: against a rebuild from a file of the version before it was kept.
 
 use crate::store::{NOW, database, options, record};
+use crate::support::tester;
 use muster::clock::Clock;
 use muster::guilty::blacklist::Entry;
 use muster::model::crash::CrashKind;
@@ -14,7 +15,7 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Every derived row, ids of functions and backtraces replaced by what they stand for.
-const DUMPS: [&str; 12] = [
+pub const DUMPS: [&str; 12] = [
     "SELECT * FROM crash_builds",
     "SELECT d.kind, d.received_day, f.name, f.module, d.build_id, d.crashes FROM crash_days d
        LEFT JOIN functions f ON f.id = d.guilty_id",
@@ -33,7 +34,7 @@ const DUMPS: [&str; 12] = [
     "SELECT * FROM population",
 ];
 
-fn dump(data_dir: &Path) -> Vec<Vec<String>> {
+pub fn dump(data_dir: &Path) -> Vec<Vec<String>> {
     let connection = database(data_dir);
     DUMPS.iter().map(|sql| rows(&connection, sql)).collect()
 }
@@ -54,7 +55,7 @@ fn rows(connection: &Connection, sql: &str) -> Vec<String> {
 }
 
 /// Takes everything derived out of a file, as if it were of version 1.
-fn make_version_1(data_dir: &Path) {
+pub fn make_version_1(data_dir: &Path) {
     let connection = database(data_dir);
     connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     let frozen =
@@ -82,7 +83,7 @@ fn payload(name: &str) -> String {
 }
 
 /// The `number`th of a mix of all classes that something is derived from, and of others.
-fn mixed(number: u64) -> NewRecord {
+pub fn mixed(number: u64) -> NewRecord {
     let (classification, payload) = match number % 12 {
         0 | 1 => ("crash/clr", payload("crash-c.txt").replace("1793", &number.to_string())),
         2 => (
@@ -143,7 +144,7 @@ fn derived_rows_equal_a_rebuild_from_an_older_file() {
         ..BlacklistChange::default()
     };
     for change in [change, BlacklistChange { is_reset: true, ..BlacklistChange::default() }] {
-        store.change_blacklist(&change).unwrap();
+        store.change_blacklist(&change, &tester()).unwrap();
         while store.recompute_step().unwrap() {}
     }
     let today = (NOW + 2 * DAY_SECS) / DAY_SECS;
@@ -184,7 +185,7 @@ fn a_changed_blacklist_moves_exactly_what_its_preview_said() {
     assert_eq!(moves.len(), 1);
     assert_eq!(moves[0].crashes, list_find);
     assert_eq!(moves[0].to.as_ref().unwrap().shown, "cache_lookup()");
-    store.change_blacklist(&change).unwrap();
+    store.change_blacklist(&change, &tester()).unwrap();
     // A crash that comes before the stored ones have followed is laid at the new door at once.
     store
         .insert_record(&NewRecord {
@@ -221,7 +222,7 @@ fn following_a_changed_blacklist_goes_on_after_a_restart() {
         ..BlacklistChange::default()
     };
     let store = open();
-    store.change_blacklist(&change).unwrap();
+    store.change_blacklist(&change, &tester()).unwrap();
     assert!(store.recompute_step().unwrap());
     let progress = store.recompute_progress().unwrap().unwrap();
     assert!(progress.done > 0 && progress.done < progress.total, "{progress:?}");
@@ -272,15 +273,15 @@ fn hidden_guilties_leave_the_list_and_come_back() {
     let store = filled(directory.path(), &Clock::fixed(NOW));
     let top = store.top_guilties(&scope(CrashKind::Program), 0, 50).unwrap();
     let first = top.rows[0].clone();
-    assert!(store.set_guilty_hidden(first.guilty.id, true).unwrap());
-    assert!(store.set_guilty_comment(first.guilty.id, "known").unwrap());
-    assert!(!store.set_guilty_hidden(1_000_000, true).unwrap());
+    assert!(store.set_guilty_hidden(first.guilty.id, true, &tester()).unwrap());
+    assert!(store.set_guilty_comment(first.guilty.id, "known", &tester()).unwrap());
+    assert!(!store.set_guilty_hidden(1_000_000, true, &tester()).unwrap());
     let without = store.top_guilties(&scope(CrashKind::Program), 0, 50).unwrap();
     assert!(without.rows.iter().all(|row| row.guilty.id != first.guilty.id));
     assert_eq!((without.hidden, without.crashes), (first.crashes, top.crashes));
     let hidden = store.list_hidden_guilties().unwrap();
     assert_eq!((hidden.len(), hidden[0].1, hidden[0].0.comment.as_str()), (1, first.crashes, "known"));
-    store.set_guilty_hidden(first.guilty.id, false).unwrap();
+    store.set_guilty_hidden(first.guilty.id, false, &tester()).unwrap();
     assert_eq!(store.top_guilties(&scope(CrashKind::Program), 0, 50).unwrap().rows.len(), top.rows.len());
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backup;
 mod browser;
 mod cli;
 mod collector;
@@ -13,6 +14,7 @@ mod derived;
 mod disk;
 mod docs;
 mod doctor;
+mod exchange;
 mod fleet;
 mod hostile;
 mod kill;
@@ -21,9 +23,12 @@ mod load;
 mod mce;
 mod metrics;
 mod openapi;
+mod proxy;
 mod records_api;
+mod retention;
 mod store;
 mod support;
 mod tidy;
+mod tls;
 mod views;
 mod wire;

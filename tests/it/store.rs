@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The store on a real file: counts, times, re-sent records, bounds, migrations.
 
+use crate::support::tester;
 use muster::clock::Clock;
 use muster::model::filter::RecordFilter;
 use muster::model::quarantine::NewQuarantined;
@@ -61,7 +62,7 @@ pub fn database(data_dir: &Path) -> Connection {
 }
 
 /// Every count that the store keeps, against a recount.
-fn assert_counts_are_exact(data_dir: &Path) {
+pub fn assert_counts_are_exact(data_dir: &Path) {
     let connection = database(data_dir);
     let recounts = [
         ("classifications", "id", "classification_id"),
@@ -118,7 +119,7 @@ fn a_new_file_gives_space_back_and_is_checked() {
     let store = Store::open(&options(directory.path(), &Clock::fixed(NOW))).unwrap();
     store.insert_record(&record(1)).unwrap();
     store.quick_check().unwrap();
-    store.tidy().unwrap();
+    store.tidy(|| true).unwrap();
     drop(store);
     let connection = database(directory.path());
     let auto_vacuum: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).unwrap();
@@ -229,8 +230,8 @@ fn quarantine_stays_within_its_bounds() {
     assert_eq!(ids(&store), [5, 4, 3]);
     store.insert_quarantined(post(990), bounds).unwrap();
     assert_eq!(ids(&store), [6, 5]);
-    assert!(store.delete_quarantined(6).unwrap());
-    assert!(!store.delete_quarantined(6).unwrap());
+    assert!(store.delete_quarantined(6, &tester()).unwrap());
+    assert!(!store.delete_quarantined(6, &tester()).unwrap());
     store.insert_quarantined(post(1), bounds).unwrap();
     assert_eq!(ids(&store), [7, 5]);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `muster agent token` and `muster agent unbind`.
 
-use crate::cli::{data_dir, load_config, open_app, print};
+use crate::cli::{actor, data_dir, load_config, open_app, print};
 use crate::config::Flags;
 use crate::error::Result;
-use crate::ops::fleet::enrolment::{make_token, unbind};
+use crate::ops::fleet::enrolment::{make_token, renew_token, unbind};
 use crate::store::Missing;
 use argh::{ArgsInfo, FromArgs};
 
@@ -38,9 +38,13 @@ pub struct TokenCommand {
 impl TokenCommand {
     /// Usage where there is no data directory or its file cannot be read or written.
     pub fn run(self) -> Result<()> {
+        if self.renew {
+            let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
+            return print(&format!("{}\n", renew_token(&app, &actor("muster agent token"))?));
+        }
         let config = load_config(&Flags::new(self.config.as_deref(), self.data.as_deref()))?.config;
         data_dir::prepare(&config.data_dir, Missing::Refuse)?;
-        let token = make_token(&config.data_dir, self.renew)?;
+        let token = make_token(&config.data_dir, false)?;
         print(&format!("{token}\n"))
     }
 }
@@ -76,6 +80,6 @@ impl UnbindCommand {
     /// NotFound where there is no such endpoint.
     pub fn run(self) -> Result<()> {
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
-        unbind(&app, &self.queueloc)
+        unbind(&app, &self.queueloc, &actor("muster agent unbind"))
     }
 }

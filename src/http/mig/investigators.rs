@@ -2,7 +2,7 @@
 //! Creating and updating investigators over the API.
 
 use super::entities::investigator_item;
-use super::{admit, answer};
+use super::{actor, admit, answer};
 use crate::error::{Error, Result};
 use crate::http::call::{Call, parse_pairs};
 use crate::http::web::Web;
@@ -21,7 +21,7 @@ const PARTS_MAX: usize = 20;
 /// `POST /api/v1/investigator/create`: a multipart form with `name`, `permissions` (JSON) and, for one who signs, the
 /// file `publickey`. 201 with the investigator.
 pub fn create_investigator(web: &Web, call: &Call) -> Result<Response> {
-    admit(web, call, Permission::InvestigatorCreate)?;
+    let creator = admit(web, call, Permission::InvestigatorCreate)?;
     let parts = multipart(call)?;
     let part = |name: &str| parts.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice());
     let name = String::from_utf8_lossy(part("name").unwrap_or_default()).into_owned();
@@ -30,7 +30,8 @@ pub fn create_investigator(web: &Web, call: &Call) -> Result<Response> {
     if key.is_some_and(<[u8]>::is_empty) {
         return Err(Error::invalid("Investigator Public Key must not be empty"));
     }
-    let row = investigators::add(web.app(), &Adding { name: &name, key, permissions })?;
+    let row =
+        investigators::add(web.app(), &Adding { name: &name, key, permissions }, &actor(call, &creator))?;
     let data_name = format!("Investigator ID {}", row.id);
     Ok(answer(call, 201, &[investigator_item(&call.head, &data_name, &row.to_investigator(true))?]))
 }
@@ -38,14 +39,14 @@ pub fn create_investigator(web: &Web, call: &Call) -> Result<Response> {
 /// `POST /api/v1/investigator/update`: a form with `id` and some of `status`, `permissions` (JSON), `apikey`. 200 with
 /// the investigator; a new API key is in it, this once.
 pub fn update_investigator(web: &Web, call: &Call) -> Result<Response> {
-    admit(web, call, Permission::InvestigatorUpdate)?;
+    let changer = admit(web, call, Permission::InvestigatorUpdate)?;
     let mut form = parse_pairs(&call.body);
     form.0.extend(call.query.0.iter().cloned());
     let id = form.filled("id").ok_or_else(|| Error::invalid("Investigator ID must not be empty"))?;
     let id = read_id("id", id)?;
     let changing = read_change(&form)?;
     let id = whole_id(id).ok_or_else(|| Error::not_found(format!("Investigator ID '{id:.0}' not found")))?;
-    let changed = investigators::change(web.app(), id, changing)?;
+    let changed = investigators::change(web.app(), id, changing, &actor(call, &changer))?;
     let mut investigator = changed.investigator.to_investigator(true);
     if let Some(key) = changed.api_key {
         investigator.apikey = key;

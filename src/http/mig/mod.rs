@@ -24,9 +24,11 @@ pub use submission::create_action;
 
 use crate::error::{Error, Result};
 use crate::http::call::Call;
+use crate::http::proxies;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::http::wire::Head;
+use crate::model::audit::Actor;
 use crate::model::investigator::Permission;
 use crate::ops::fleet::authenticate::{Credentials, authenticate, require};
 use crate::ops::fleet::search::{read_id, whole_id};
@@ -59,10 +61,11 @@ pub fn failure(head: &Head, status: u16, code: &str, message: &str) -> Response 
     send(status, collection.to_json())
 }
 
-/// The server as the client called it, `http://HOST`, or `https://HOST` where it came over TLS.
+/// The server as the client called it, `http://HOST` and the base path.
 fn base(head: &Head) -> String {
-    let scheme = if head.is_tls { "https" } else { "http" };
-    format!("{scheme}://{}", head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost"))
+    let scheme = if proxies::is_secure(head) { "https" } else { "http" };
+    let host = head.field("host").filter(|host| !host.is_empty()).unwrap_or("localhost");
+    format!("{scheme}://{host}{}", head.base_path)
 }
 
 /// The address of something below `/api/v1`.
@@ -81,6 +84,11 @@ fn admit(web: &Web, call: &Call, permission: Permission) -> Result<InvestigatorR
     let investigator = authenticate(web.app(), &shown)?;
     require(&investigator, permission)?;
     Ok(investigator)
+}
+
+/// Who asks, for the audit log.
+fn actor(call: &Call, investigator: &InvestigatorRow) -> Actor {
+    Actor { name: format!("investigator {}", investigator.name), origin: call.head.peer.ip().to_string() }
 }
 
 /// True for a program of MIG that reads, or submits an action, which is not taken twice anyway.
@@ -130,6 +138,7 @@ mod tests {
             peer: ([127, 0, 0, 1], 1).into(),
             proxy: None,
             is_tls: false,
+            base_path: String::new(),
             raw: Vec::new(),
         }
     }

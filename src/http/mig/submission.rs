@@ -2,7 +2,7 @@
 //! `POST /api/v1/action/create`.
 
 use super::entities::action_item;
-use super::{admit, answer};
+use super::{actor, admit, answer};
 use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::web::Web;
@@ -18,8 +18,9 @@ pub fn create_action(web: &Web, call: &Call) -> Result<Response> {
     let text = form.first("action").or_else(|| call.query.first("action"));
     let text = text.ok_or_else(|| Error::invalid("Missing parameter 'action'"))?;
     let action = Action::from_json(text.as_bytes())?;
-    let submitter = Submitter { investigator_id: Some(investigator.id), origin: Origin::Api };
-    let row = submit(web.app(), &action, submitter)?;
+    let actor = actor(call, &investigator);
+    let submitter = Submitter { investigator_id: Some(investigator.id), origin: Origin::Api, actor };
+    let row = submit(web.app(), &action, &submitter)?;
     let name = format!("action ID {}", row.id);
     Ok(answer(call, 202, &[action_item(&call.head, &name, row.id, &row.to_action()?)?]))
 }

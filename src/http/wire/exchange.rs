@@ -22,6 +22,8 @@ pub struct Head {
     pub proxy: Option<IpAddr>,
     /// True where it came over TLS of our own; what a proxy says of its side is not in it.
     pub is_tls: bool,
+    /// The path below which a proxy offers us, as configured; it is not part of the target any more.
+    pub base_path: String,
     /// The head as it came, without the empty line at its end: what quarantine shows.
     pub raw: Vec<u8>,
 }

@@ -91,6 +91,7 @@ pub(super) fn parse(bytes: &[u8], origin: Origin, fields_max: usize) -> Result<(
         peer: origin.peer,
         proxy: None,
         is_tls: origin.is_tls,
+        base_path: String::new(),
         raw: bytes.get(..raw_end).unwrap_or_default().to_vec(),
     };
     Ok((head, framing))

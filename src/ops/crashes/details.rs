@@ -4,6 +4,7 @@
 use super::{BuildCrashes, SKIP_MAX, asked_kind, guilty_index, since_day, skip, system_name};
 use crate::error::{Error, Result};
 use crate::guilty::{Blacklist, Trace, demangled};
+use crate::model::audit::Actor;
 use crate::model::crash::{COMMENT_CHARS_MAX, CrashKind, Guilty};
 use crate::model::filter::{BUILD_CHARS_MAX, MACHINE_ID_CHARS_MAX};
 use crate::model::pairs::Pairs;
@@ -229,7 +230,7 @@ fn backtrace(folded: &FoldedBacktrace, guilty: &Guilty, blacklist: &Blacklist) -
 /// Sets what is noted about a guilty; white space around it does not count, an empty comment is none. Kinds:
 /// Invalid where it has control characters or over [`COMMENT_CHARS_MAX`] characters, NotFound where there is
 /// no such guilty.
-pub fn comment(app: &App, id: i64, comment: &str) -> Result<()> {
+pub fn comment(app: &App, id: i64, comment: &str, actor: &Actor) -> Result<()> {
     let comment = comment.trim();
     let chars = comment.chars().count();
     if chars > COMMENT_CHARS_MAX {
@@ -239,12 +240,12 @@ pub fn comment(app: &App, id: i64, comment: &str) -> Result<()> {
     if comment.contains(char::is_control) {
         return Err(Error::invalid("A comment is one line without control characters"));
     }
-    found(id, app.store.set_guilty_comment(id, comment)?)
+    found(id, app.store.set_guilty_comment(id, comment, actor)?)
 }
 
 /// Takes a guilty out of the lists or puts it back. NotFound where there is no such guilty.
-pub fn hide(app: &App, id: i64, is_hidden: bool) -> Result<()> {
-    found(id, app.store.set_guilty_hidden(id, is_hidden)?)?;
+pub fn hide(app: &App, id: i64, is_hidden: bool, actor: &Actor) -> Result<()> {
+    found(id, app.store.set_guilty_hidden(id, is_hidden, actor)?)?;
     log::info!("Guilty {id} is {} the lists now", if is_hidden { "hidden from" } else { "shown in" });
     Ok(())
 }

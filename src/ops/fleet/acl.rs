@@ -9,6 +9,7 @@ pub use bundle::{Bundle, write_bundle};
 use crate::error::{Error, Kind, Result};
 use crate::model::acl::{Acl, DEFAULT_ENTRY};
 use crate::model::action::is_module_name;
+use crate::model::audit::Actor;
 use crate::model::investigator::Permission;
 use crate::ops::App;
 use crate::store::fleet::{AclModule, InvestigatorRow, NewAclModule, WeightRow, to_acl};
@@ -58,14 +59,20 @@ fn effective(app: &App) -> Result<Acl> {
 /// Puts one entry in place of what there was for its module; returns it as stored. `weights`: name, id or fingerprint
 /// of an investigator with a key, and the weight. Invalid where a number or name does not fit, NotFound and Conflict
 /// where an investigator is not known or not the only one meant.
-pub fn set(app: &App, module: &str, minimum: u32, weights: &[(String, u32)]) -> Result<AclModule> {
+pub fn set(
+    app: &App,
+    module: &str,
+    minimum: u32,
+    weights: &[(String, u32)],
+    actor: &Actor,
+) -> Result<AclModule> {
     let investigators = app.store.list_investigators()?;
     let weights = weights
         .iter()
         .map(|(word, weight)| Ok((find(&investigators, word)?.id, *weight)))
         .collect::<Result<Vec<_>>>()?;
     let entry = checked(module, minimum, weights)?;
-    app.store.set_acl(vec![entry], false)?;
+    app.store.set_acl(vec![entry], false, actor)?;
     log::info!("Changed the ACL entry {module}");
     let entries = app.store.acl()?;
     entries.into_iter().find(|entry| entry.module == module).ok_or_else(|| no_entry(module))
@@ -80,8 +87,8 @@ pub fn read_weight(word: &str) -> Result<(String, u32)> {
 }
 
 /// Removes the entry of a module. NotFound where there is none.
-pub fn remove(app: &App, module: &str) -> Result<()> {
-    if !app.store.remove_acl(module)? {
+pub fn remove(app: &App, module: &str, actor: &Actor) -> Result<()> {
+    if !app.store.remove_acl(module, actor)? {
         return Err(no_entry(module));
     }
     log::info!("Removed the ACL entry {module}");
@@ -90,7 +97,7 @@ pub fn remove(app: &App, module: &str) -> Result<()> {
 
 /// Puts MIG's JSON in place of the whole ACL; its investigators are found by their fingerprints. All or nothing.
 /// Returns how many entries there are. Invalid where it is no such JSON, NotFound where a fingerprint is not known.
-pub fn import(app: &App, json: &[u8]) -> Result<usize> {
+pub fn import(app: &App, json: &[u8], actor: &Actor) -> Result<usize> {
     if json.len() > ACL_BYTES_MAX {
         return Err(Error::new(Kind::TooLarge, "The ACL is larger than 4 MiB"));
     }
@@ -112,7 +119,7 @@ pub fn import(app: &App, json: &[u8]) -> Result<usize> {
         entries.push(checked(module, entry.minimumweight, weights)?);
     }
     let count = entries.len();
-    app.store.set_acl(entries, true)?;
+    app.store.set_acl(entries, true, actor)?;
     log::info!("Imported an ACL of {count} entries");
     Ok(count)
 }

@@ -2,6 +2,7 @@
 //! Stopping an action.
 
 use crate::error::{Error, Result};
+use crate::model::audit::Actor;
 use crate::ops::App;
 use crate::store::fleet::ActionRow;
 
@@ -12,13 +13,13 @@ pub const REASON_BYTES_MAX: usize = 2_000;
 /// answers are kept as late. The scheduler moves the files; a process without one does it by
 /// [`spooling::after_cancel`](crate::ops::fleet::spooling::after_cancel). Kinds: Invalid where the reason is empty or
 /// too long, NotFound, Conflict where it is over.
-pub fn cancel(app: &App, id: i64, reason: &str) -> Result<ActionRow> {
+pub fn cancel(app: &App, id: i64, reason: &str, actor: &Actor) -> Result<ActionRow> {
     let reason = reason.trim();
     if reason.is_empty() || reason.len() > REASON_BYTES_MAX || reason.contains('\0') {
         let message = format!("Say in 1 to {REASON_BYTES_MAX} bytes why the action is cancelled");
         return Err(Error::invalid(message));
     }
-    app.store.cancel_action(id, reason)?;
+    app.store.cancel_action(id, reason, actor)?;
     log::info!("Cancelled action {id}: {reason:?}");
     finish(app, id)?;
     app.dispatch.follow_cancelled(id);

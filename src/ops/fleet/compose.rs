@@ -9,6 +9,7 @@ pub use draft::Draft;
 use crate::error::{Error, Kind, Result};
 use crate::model::acl::DEFAULT_ENTRY;
 use crate::model::action::Action;
+use crate::model::audit::Actor;
 use crate::modules;
 use crate::ops::App;
 use crate::ops::fleet::preview::{Preview, preview};
@@ -138,7 +139,7 @@ fn shell_command(text: &str) -> String {
 }
 
 /// Launches what a form holds, with its signatures. Kinds: those of the store where it cannot be stored now.
-pub fn launch(app: &App, draft: Draft) -> Result<Launch> {
+pub fn launch(app: &App, draft: Draft, actor: &Actor) -> Result<Launch> {
     let mut checked = check(app, draft)?;
     let Some(ready) = &checked.ready else { return Ok(Launch::Refused(Box::new(checked))) };
     let mut refuse = |field, message: &str| {
@@ -157,7 +158,8 @@ pub fn launch(app: &App, draft: Draft) -> Result<Launch> {
         return Ok(Launch::Refused(Box::new(checked)));
     }
     action.pgpsignatures = Some(signatures);
-    match submit(app, &action, Submitter { investigator_id: None, origin: Origin::Page }) {
+    let submitter = Submitter { investigator_id: None, origin: Origin::Page, actor: actor.clone() };
+    match submit(app, &action, &submitter) {
         Ok(row) => Ok(Launch::Done(Box::new(row))),
         Err(error) => {
             let field = match error.kind() {

@@ -3,6 +3,7 @@
 
 use crate::config::Enrol;
 use crate::error::{Error, Kind, Result};
+use crate::model::audit::{Actor, Audit};
 use crate::model::record::hex;
 use crate::ops::App;
 use crate::store::fleet::{EndpointRow, ShownKey, is_same};
@@ -157,6 +158,14 @@ pub fn make_token(data_dir: &Path, is_new: bool) -> Result<String> {
     }
 }
 
+/// Makes a new token in place of what there was, with its entry in the audit log. Kinds: those of [`make_token`], Busy
+/// where the database cannot be written.
+pub fn renew_token(app: &App, actor: &Actor) -> Result<String> {
+    let data_dir = app.config.data_dir.clone();
+    let audit = Audit::new(actor, "enrolment_token.renew", "enrolment token");
+    app.store.audited(audit, move || make_token(&data_dir, true))
+}
+
 /// True where `shown` is the token. It is read anew each time: a renewed one counts at once.
 pub fn is_token(app: &App, shown: &str) -> bool {
     match token(&app.config.data_dir) {
@@ -173,8 +182,8 @@ pub fn is_token(app: &App, shown: &str) -> bool {
 
 /// Forgets the key of an endpoint, so that its next one binds: for a machine that was installed anew. NotFound where
 /// no agent of it was ever heard of.
-pub fn unbind(app: &App, queueloc: &str) -> Result<()> {
-    if !app.store.unbind_endpoint(queueloc)? {
+pub fn unbind(app: &App, queueloc: &str, actor: &Actor) -> Result<()> {
+    if !app.store.unbind_endpoint(queueloc, actor)? {
         let queueloc = crate::model::filter::shortened(queueloc);
         return Err(Error::not_found(format!(
             "There is no endpoint {queueloc}; `muster agent list` names those that there are"

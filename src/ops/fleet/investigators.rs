@@ -2,6 +2,7 @@
 //! Investigators: adding, changing, API keys, removing; for the command line, the API and the page alike.
 
 use crate::error::{Error, Kind, Result};
+use crate::model::audit::Actor;
 use crate::model::filter::shortened;
 use crate::model::investigator::Permissions;
 use crate::ops::App;
@@ -50,17 +51,17 @@ pub struct Changed {
 }
 
 /// Adds an active investigator. Invalid where the name or the key breaks a rule, Conflict where the key is there.
-pub fn add(app: &App, adding: &Adding<'_>) -> Result<InvestigatorRow> {
+pub fn add(app: &App, adding: &Adding<'_>, actor: &Actor) -> Result<InvestigatorRow> {
     let name = checked_name(adding.name)?;
     let key = adding.key.map(|bytes| checked_key(bytes, app.clock.now())).transpose()?;
-    let row =
-        app.store.insert_investigator(NewInvestigator { name, key, permissions: adding.permissions })?;
+    let new = NewInvestigator { name, key, permissions: adding.permissions };
+    let row = app.store.insert_investigator(new, actor)?;
     log::info!("Added investigator {}, {}", row.id, row.fingerprint.as_deref().unwrap_or("without a key"));
     Ok(row)
 }
 
 /// Changes an investigator. NotFound where there is no such one, Conflict where `keeps_admin` forbids it.
-pub fn change(app: &App, id: i64, changing: Changing) -> Result<Changed> {
+pub fn change(app: &App, id: i64, changing: Changing, actor: &Actor) -> Result<Changed> {
     let api_key = match changing.has_api_key {
         Some(true) => Some(new_api_key()?),
         _ => None,
@@ -75,7 +76,7 @@ pub fn change(app: &App, id: i64, changing: Changing) -> Result<Changed> {
         },
         keeps_admin: changing.keeps_admin,
     };
-    let investigator = app.store.change_investigator(id, change)?.ok_or_else(|| gone(id))?;
+    let investigator = app.store.change_investigator(id, change, actor)?.ok_or_else(|| gone(id))?;
     let words = investigator.permissions.words().join(",");
     log::info!(
         "Changed investigator {id}: {}, permissions {}, {}",
@@ -91,8 +92,8 @@ pub fn change(app: &App, id: i64, changing: Changing) -> Result<Changed> {
 }
 
 /// Removes an investigator. NotFound where there is no such one, Conflict where something refers to it.
-pub fn remove(app: &App, id: i64) -> Result<()> {
-    if !app.store.delete_investigator(id)? {
+pub fn remove(app: &App, id: i64, actor: &Actor) -> Result<()> {
+    if !app.store.delete_investigator(id, actor)? {
         return Err(gone(id));
     }
     log::info!("Removed investigator {id}");

@@ -13,6 +13,7 @@ pub mod enrolment;
 pub mod heartbeat;
 pub mod investigators;
 pub mod preview;
+pub mod retention;
 pub mod search;
 pub mod signatures;
 pub mod spooling;

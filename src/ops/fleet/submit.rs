@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::model::action::{Action, Counters};
+use crate::model::audit::Actor;
 use crate::model::timestamp::Timestamp;
 use crate::ops::App;
 use crate::ops::fleet::signatures;
@@ -26,12 +27,14 @@ pub enum Origin {
 }
 
 /// Who submits an action.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submitter {
     /// The investigator who asked the API, who must have action_create.
     pub investigator_id: Option<i64>,
     /// By which way it came.
     pub origin: Origin,
+    /// The same for the audit log.
+    pub actor: Actor,
 }
 
 impl Origin {
@@ -49,7 +52,7 @@ impl Origin {
 ///
 /// Kinds: Invalid where it breaks a rule, Forbidden where its signatures do not suffice, Conflict where the same signed
 /// text was accepted before, Busy where it cannot be stored now.
-pub fn submit(app: &App, action: &Action, submitter: Submitter) -> Result<ActionRow> {
+pub fn submit(app: &App, action: &Action, submitter: &Submitter) -> Result<ActionRow> {
     let outcome = submit_checked(app, action, submitter);
     if let Err(error) = &outcome {
         // MIG's client does not show why it was refused, so the log must.
@@ -60,12 +63,12 @@ pub fn submit(app: &App, action: &Action, submitter: Submitter) -> Result<Action
     outcome
 }
 
-fn submit_checked(app: &App, action: &Action, submitter: Submitter) -> Result<ActionRow> {
+fn submit_checked(app: &App, action: &Action, submitter: &Submitter) -> Result<ActionRow> {
     let signers = check(app, action)?;
     let wanted_id = action.known_id().filter(|_| submitter.origin == Origin::Spool);
     let new = new_action(action, &signers, wanted_id, submitter.investigator_id)?;
     let file = SubmittedFile::new(app);
-    let row = app.store.insert_action(new, file.hook())?;
+    let row = app.store.insert_action(new, &submitter.actor, file.hook())?;
     file.keep(row.id);
     app.dispatch.wake_scheduler();
     log::info!("Accepted action {} from {}, signed by {}", row.id, submitter.origin.word(), names(&row));

@@ -130,6 +130,8 @@ pub struct Crashes {
     days: HashMap<DayKey, i64>,
     /// By backtrace: crashes added, and the newest of them.
     backtraces: HashMap<i64, (i64, i64)>,
+    /// By backtrace: crashes removed, and the newest of them.
+    removed: HashMap<i64, (i64, i64)>,
 }
 
 impl Crashes {
@@ -159,6 +161,48 @@ impl Crashes {
         *self.days.entry((trace.kind.number(), day, guilty, facts.ids.build)).or_default() += 1;
         let added = self.backtraces.entry(backtrace.id).or_default();
         *added = (added.0 + 1, facts.record_id);
+        Ok(())
+    }
+
+    /// Removes the crash of a record that is about to be deleted; a record without one is passed over.
+    pub fn remove(&mut self, connection: &Connection, record_id: i64) -> Result<()> {
+        let found: Option<(i64, i64, i64)> = connection
+            .prepare_cached(
+                "DELETE FROM crashes WHERE record_id = ?1 RETURNING backtrace_id, build_id, received_day",
+            )?
+            .query_row([record_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((backtrace, build, day)) = found else { return Ok(()) };
+        let (kind, guilty): (i64, i64) = connection
+            .prepare_cached("SELECT kind, coalesce(guilty_id, 0) FROM backtraces WHERE id = ?1")?
+            .query_row([backtrace], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        *self.days.entry((kind, day, guilty, build)).or_default() -= 1;
+        let removed = self.removed.entry(backtrace).or_default();
+        *removed = (removed.0 + 1, removed.1.max(record_id));
+        Ok(())
+    }
+
+    /// Takes the removed crashes off their backtraces. One without crashes goes, with the functions that only it names.
+    fn flush_removed(&mut self, connection: &Connection) -> Result<()> {
+        for (backtrace, (crashes, newest_removed)) in std::mem::take(&mut self.removed) {
+            let (left, newest): (i64, i64) = connection
+                .prepare_cached(
+                    "UPDATE backtraces SET crashes = crashes - ?2 WHERE id = ?1
+                     RETURNING crashes, newest_record_id",
+                )?
+                .query_row([backtrace, crashes], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            if left == 0 {
+                delete_backtrace(connection, backtrace)?;
+                self.known.clear();
+            } else if newest_removed >= newest {
+                connection
+                    .prepare_cached(
+                        "UPDATE backtraces SET newest_record_id =
+                           (SELECT max(record_id) FROM crashes WHERE backtrace_id = ?1) WHERE id = ?1",
+                    )?
+                    .execute([backtrace])?;
+            }
+        }
         Ok(())
     }
 
@@ -259,8 +303,27 @@ impl Crashes {
                 )?
                 .execute([backtrace, crashes, newest])?;
         }
-        Ok(())
+        self.flush_removed(connection)
     }
+}
+
+/// Deletes a backtrace without crashes, and its functions where no other names them and no admin noted anything.
+fn delete_backtrace(connection: &Connection, id: i64) -> Result<()> {
+    let functions: Vec<u8> = connection
+        .prepare_cached("DELETE FROM backtraces WHERE id = ?1 RETURNING functions")?
+        .query_row([id], |row| row.get(0))?;
+    for function in decode_functions(&functions).collect::<HashSet<_>>() {
+        connection
+            .prepare_cached("UPDATE functions SET backtraces = backtraces - 1 WHERE id = ?1")?
+            .execute([function])?;
+        connection
+            .prepare_cached(
+                "DELETE FROM functions WHERE id = ?1 AND backtraces = 0 AND comment = '' AND is_hidden = 0
+                 AND NOT EXISTS (SELECT 1 FROM backtraces WHERE guilty_id = ?1)",
+            )?
+            .execute([function])?;
+    }
+    Ok(())
 }
 
 fn function_id(connection: &Connection, seen: &SeenFunction) -> Result<i64> {

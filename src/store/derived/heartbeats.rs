@@ -34,8 +34,7 @@ pub struct Heartbeats {
 impl Heartbeats {
     /// Notes a heartbeat.
     pub fn add(&mut self, connection: &Connection, facts: &Facts<'_>) -> Result<()> {
-        let day = day_of(facts.counted_at());
-        let day = if day < day_of(facts.received_at) - DAYS_KEPT { FOLDED_DAY } else { day };
+        let day = noted_day(facts);
         let (build, source) = (facts.ids.build, i64::from(facts.is_external));
         let records: i64 = connection
             .prepare_cached(
@@ -49,6 +48,38 @@ impl Heartbeats {
                 self.move_last(build, source, before, Some(day));
             }
         }
+        Ok(())
+    }
+
+    /// Takes a heartbeat away whose record is about to be deleted.
+    pub fn remove(&mut self, connection: &Connection, facts: &Facts<'_>) -> Result<()> {
+        let (build, source) = (facts.ids.build, i64::from(facts.is_external));
+        let mut less = connection.prepare_cached(
+            "UPDATE heartbeats SET records = records - 1
+             WHERE build_id = ?1 AND is_external = ?2 AND machine_id = ?3 AND captured_day = ?4 RETURNING records",
+        )?;
+        // It stands under its day until that is folded.
+        for day in [noted_day(facts), FOLDED_DAY] {
+            let left: Option<i64> = less
+                .query_row(rusqlite::params![build, source, facts.machine_id, day], |row| row.get(0))
+                .optional()?;
+            let Some(left) = left else { continue };
+            if left <= 0 {
+                let before = last_day(connection, build, source, facts.machine_id, None)?;
+                connection
+                    .prepare_cached(
+                        "DELETE FROM heartbeats WHERE build_id = ?1 AND is_external = ?2 AND machine_id = ?3
+                         AND captured_day = ?4",
+                    )?
+                    .execute(rusqlite::params![build, source, facts.machine_id, day])?;
+                let after = last_day(connection, build, source, facts.machine_id, None)?;
+                if before != after {
+                    self.move_last(build, source, before, after);
+                }
+            }
+            return Ok(());
+        }
+        log::error!("Heartbeat {} was not counted; the counts of heartbeats are wrong", facts.record_id);
         Ok(())
     }
 
@@ -68,6 +99,12 @@ impl Heartbeats {
         }
         Ok(())
     }
+}
+
+/// The day under which a heartbeat is noted when it is stored.
+fn noted_day(facts: &Facts<'_>) -> i64 {
+    let day = day_of(facts.counted_at());
+    if day < day_of(facts.received_at) - DAYS_KEPT { FOLDED_DAY } else { day }
 }
 
 /// The last day of a machine, `without` one day.

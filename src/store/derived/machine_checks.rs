@@ -68,19 +68,19 @@ pub struct MachineChecks {
 }
 
 impl MachineChecks {
-    /// Notes a report.
-    pub fn add(&mut self, facts: &Facts<'_>, class: MachineCheckClass, status: &str) {
+    /// Notes a report that is stored (`by` 1) or deleted (-1).
+    pub fn add(&mut self, facts: &Facts<'_>, class: MachineCheckClass, status: &str, by: i64) {
         let week = Week::of(facts.counted_at());
         let (classification, build) = (facts.ids.classification, facts.ids.build);
-        *self.weeks.entry((week.0, classification)).or_default() += 1;
+        *self.weeks.entry((week.0, classification)).or_default() += by;
         if class == MachineCheckClass::Thermal {
             return;
         }
         let (year, _) = week.year_and_number();
-        *self.builds.entry((year, build, classification)).or_default() += 1;
-        *self.statuses.entry((year, status.to_owned())).or_default() += 1;
-        *self.machines.entry((year, facts.machine_id.clone())).or_default() += 1;
-        *self.machine_builds.entry((year, facts.machine_id.clone(), build)).or_default() += 1;
+        *self.builds.entry((year, build, classification)).or_default() += by;
+        *self.statuses.entry((year, status.to_owned())).or_default() += by;
+        *self.machines.entry((year, facts.machine_id.clone())).or_default() += by;
+        *self.machine_builds.entry((year, facts.machine_id.clone(), build)).or_default() += by;
     }
 
     /// Writes the noted counts.

@@ -102,10 +102,34 @@ impl DerivedState {
             Derived::Nothing => Ok(()),
             Derived::Crash(trace) => self.crashes.add(connection, facts, trace),
             Derived::MachineCheck(class, status) => {
-                self.machine_checks.add(facts, *class, status);
+                self.machine_checks.add(facts, *class, status, 1);
                 Ok(())
             }
             Derived::Heartbeat => self.heartbeats.add(connection, facts),
+        }
+    }
+
+    /// Notes a record that is about to be deleted. `payload` is read only where its class needs it.
+    pub fn remove(
+        &mut self,
+        connection: &Connection,
+        facts: &Facts<'_>,
+        classification: &str,
+        payload: impl FnOnce() -> Result<String>,
+    ) -> Result<()> {
+        if CrashKind::of_classification(classification).is_some() {
+            self.crashes.remove(connection, facts.record_id)
+        } else if let Some(class) = MachineCheckClass::of_classification(classification) {
+            let status = match class {
+                MachineCheckClass::Check => machine_checks::status_of(&payload()?),
+                MachineCheckClass::Thermal => String::new(),
+            };
+            self.machine_checks.add(facts, class, &status, -1);
+            Ok(())
+        } else if classification == HEARTBEAT {
+            self.heartbeats.remove(connection, facts)
+        } else {
+            Ok(())
         }
     }
 

@@ -3,8 +3,10 @@
 
 use crate::error::{Error, Result};
 use crate::model::acl::{Acl, AclEntry, AclWeight};
+use crate::model::audit::{Actor, Audit};
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, params};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Entries of the ACL.
@@ -57,9 +59,11 @@ impl Store {
 
     /// Puts entries in place of those of the same modules; with `replaces_all` in place of the whole ACL. All or none.
     /// Invalid where there would be too many, NotFound where an investigator is gone.
-    pub fn set_acl(&self, entries: Vec<NewAclModule>, replaces_all: bool) -> Result<()> {
+    pub fn set_acl(&self, entries: Vec<NewAclModule>, replaces_all: bool, actor: &Actor) -> Result<()> {
+        let actor = actor.clone();
         self.writer().change(true, move |write| {
             let connection = write.connection;
+            let before = read_modules(connection)?;
             if replaces_all {
                 connection.execute("DELETE FROM acl_weights", [])?;
                 connection.execute("DELETE FROM acl_modules", [])?;
@@ -69,23 +73,47 @@ impl Store {
             }
             let count: i64 =
                 connection.query_row("SELECT count(*) FROM acl_modules", [], |row| row.get(0))?;
-            match count > ACL_MODULES_MAX as i64 {
-                true => {
-                    Err(Error::invalid(format!("An ACL has at most {ACL_MODULES_MAX} entries; remove some")))
-                }
-                false => Ok(()),
+            if count > ACL_MODULES_MAX as i64 {
+                let message = format!("An ACL has at most {ACL_MODULES_MAX} entries; remove some");
+                return Err(Error::invalid(message));
             }
+            let (action, subject) = match (replaces_all, &entries[..]) {
+                (false, [entry]) => ("acl.set", format!("acl {}", entry.module)),
+                _ => ("acl.import", "acl".to_owned()),
+            };
+            let is_meant = |module: &str| replaces_all || entries.iter().any(|entry| entry.module == module);
+            let audit = Audit::new(&actor, action, subject)
+                .before(told(&before, is_meant))
+                .after(told(&read_modules(connection)?, is_meant));
+            write.audit(&audit)
         })
     }
 
     /// Removes the entry of a module; false where there was none.
-    pub fn remove_acl(&self, module: &str) -> Result<bool> {
-        let module = module.to_owned();
+    pub fn remove_acl(&self, module: &str, actor: &Actor) -> Result<bool> {
+        let (module, actor) = (module.to_owned(), actor.clone());
         self.writer().change(false, move |write| {
+            let before = told(&read_modules(write.connection)?, |other| other == module);
             write.connection.execute("DELETE FROM acl_weights WHERE module = ?1", [&module])?;
-            Ok(write.connection.execute("DELETE FROM acl_modules WHERE module = ?1", [&module])? == 1)
+            if write.connection.execute("DELETE FROM acl_modules WHERE module = ?1", [&module])? == 0 {
+                return Ok(false);
+            }
+            let audit = Audit::new(&actor, "acl.remove", format!("acl {module}")).before(before);
+            write.audit(&audit).map(|()| true)
         })
     }
+}
+
+/// Entries as the audit log keeps them: by module the minimum and the weights by name; null where there is none.
+fn told(modules: &[AclModule], is_meant: impl Fn(&str) -> bool) -> Value {
+    let mut told = serde_json::Map::new();
+    for module in modules.iter().filter(|module| is_meant(&module.module)) {
+        let weights: Vec<String> =
+            module.weights.iter().map(|row| format!("{}: {}", row.name, row.weight)).collect();
+        let entry = json!({ "minimum": module.minimum_weight, "weights": weights });
+        told.insert(module.module.clone(), entry);
+    }
+    if told.is_empty() { Value::Null } else { Value::Object(told) }
 }
 
 fn set_module(connection: &Connection, entry: &NewAclModule) -> Result<()> {

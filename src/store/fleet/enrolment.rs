@@ -3,9 +3,12 @@
 
 use crate::config::Enrol;
 use crate::error::Result;
+use crate::model::audit::{Actor, Audit};
+use crate::model::time::utc_text;
 use crate::store::writer::Write;
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, OptionalExtension};
+use serde_json::json;
 
 /// Refusals that are kept, the newest.
 const REFUSALS_MAX: i64 = 1_000;
@@ -254,16 +257,21 @@ impl Store {
     }
 
     /// Forgets the key of an endpoint and lets the next one bind. False where there is no such endpoint.
-    pub fn unbind_endpoint(&self, queueloc: &str) -> Result<bool> {
-        let queueloc = queueloc.to_owned();
+    pub fn unbind_endpoint(&self, queueloc: &str, actor: &Actor) -> Result<bool> {
+        let (queueloc, actor) = (queueloc.to_owned(), actor.clone());
         self.writer().change(false, move |write| {
-            let changed = write
+            let Some(before) = find_endpoint(write.connection, &queueloc)? else { return Ok(false) };
+            write
                 .connection
                 .prepare_cached(
                     "UPDATE endpoints SET key_digest = NULL, bound_at = NULL, may_bind = 1 WHERE queueloc = ?1",
                 )?
                 .execute([&queueloc])?;
-            Ok(changed == 1)
+            let key = if before.key_digest.is_some() { "bound" } else { "none" };
+            let audit = Audit::new(&actor, "endpoint.unbind", format!("endpoint {queueloc}"))
+                .before(json!({ "key": key, "bound": before.bound_at.map(utc_text), "may_bind": before.may_bind }))
+                .after(json!({ "key": "none", "may_bind": true }));
+            write.audit(&audit).map(|()| true)
         })
     }
 

@@ -12,6 +12,7 @@ mod heartbeats;
 mod investigators;
 mod load;
 mod overview;
+mod retention;
 mod search;
 mod statistics;
 mod sweep;
@@ -35,6 +36,7 @@ pub use load::{
     AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
 };
 pub use overview::{FleetOverview, OverviewQuery};
+pub use retention::{FleetCounts, FleetDeletion};
 pub(crate) use search::add_functions;
 pub use search::{Criteria, Search, SearchType};
 pub use statistics::{DoubleEndpoint, DoublePair, FleetNumbers, FleetSample, OfflineAgent};

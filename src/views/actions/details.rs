@@ -83,7 +83,7 @@ pub fn render(data: &Data) -> Page {
     let about = html! { (status::action(row.status)) " " strong { bdi { (text::start(&row.name, 300)) } } };
     let markup = html! {
         (heading(&title, about, html! {
-            a.button href=(links::link(NEW.path, [("from", row.id.to_string().as_str())])) { "Compose one like it" }
+            @if data.viewer.may(Need::Operate) { a.button href=(links::link(NEW.path, [("from", row.id.to_string().as_str())])) { "Compose one like it" } }
             @if row.counters.total() > 0 {
                 a.button href=(export_url(row.id, "json")) download { "Results as JSON" }
                 a.button href=(export_url(row.id, "csv")) download { "Results as CSV" }
@@ -285,7 +285,7 @@ fn parameters(index: usize, operation: &Operation) -> Markup {
 /// The form that stops it, behind a second look.
 fn cancel(data: &Data) -> Markup {
     html! {
-        @if !data.row.status.is_over() {
+        @if !data.row.status.is_over() && data.viewer.may(Need::Operate) {
             section.panel {
                 details.drop.alone {
                     summary { "Cancel this action" }

@@ -43,13 +43,15 @@ pub struct Data {
     pub actions: Vec<ActionRow>,
     /// Where the next page begins; none where this is the last.
     pub next_below_id: Option<i64>,
+    /// True where the viewer may launch actions.
+    pub may_operate: bool,
 }
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
     Ok(render(&load(app, asked)?))
 }
 
-/// The actions of a page; Forbidden for a viewer who is not local, Invalid for a status that is none.
+/// The actions of a page; Invalid for a status that is none.
 pub fn load(app: &App, asked: &Asked) -> Result<Data> {
     let status = asked.query.filled("status").map(status_of).transpose()?;
     let from_id = asked.query.filled("from_id").map(|value| count("from_id", value)).transpose()?;
@@ -58,7 +60,8 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
     let has_more = actions.len() > ROWS_MAX;
     actions.truncate(ROWS_MAX);
     let next_below_id = actions.last().filter(|_| has_more).map(|action| action.id);
-    Ok(Data { now: app.clock.now(), status, from_id, actions, next_below_id })
+    let may_operate = asked.viewer.may(Need::Operate);
+    Ok(Data { now: app.clock.now(), status, from_id, actions, next_below_id, may_operate })
 }
 
 fn status_of(word: &str) -> Result<ActionStatus> {
@@ -82,7 +85,7 @@ pub fn render(data: &Data) -> Page {
     let markup = html! {
         (heading("Actions", about, html! {
             a.button href="/acl" { "ACL" }
-            a.button.primary href=(NEW.path) { "New action" }
+            @if data.may_operate { a.button.primary href=(NEW.path) { "New action" } }
         }))
         (statuses(data))
         @if data.actions.is_empty() {
@@ -158,8 +161,9 @@ fn empty(data: &Data) -> Markup {
                 None => {
                     h2 { "No action yet" }
                     p {
-                        "An action tells agents what to do. Write one " a href=(NEW.path) { "here" }
-                        ", or submit a signed file with " code { "muster action submit FILE" } "."
+                        "An action tells agents what to do. "
+                        @if data.may_operate { "Write one " a href=(NEW.path) { "here" } ", or submit" } @else { "Operators submit" }
+                        " a signed file with " code { "muster action submit FILE" } "."
                     }
                 },
             }

@@ -44,6 +44,8 @@ pub struct Data {
     pub offset: usize,
     /// The page.
     pub found: Found,
+    /// True where the viewer may launch actions.
+    pub may_operate: bool,
 }
 
 fn get(app: &App, asked: &Asked) -> Result<Page> {
@@ -59,6 +61,7 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         error: None,
         offset: 0,
         found: Found::default(),
+        may_operate: asked.viewer.may(Need::Operate),
     };
     match parse(asked.query) {
         Ok((condition, offset)) => {
@@ -89,7 +92,9 @@ pub fn render(data: &Data) -> Page {
     let markup = html! {
         (heading("Agents", about, html! {
             a.button href=(super::VIEW.path) { "Fleet" }
-            @if let Some(target) = data.asked.first("target").filter(|_| data.asked.0.len() == 1 && data.error.is_none()) {
+            @if let Some(target) = data.asked.first("target").filter(|_| {
+                data.may_operate && data.asked.0.len() == 1 && data.error.is_none()
+            }) {
                 a.button href=(links::link(NEW.path, [("target", target)])) { "New action on these" }
             }
         }))

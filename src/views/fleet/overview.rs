@@ -55,6 +55,8 @@ pub struct Data {
     pub history: Vec<FleetSample>,
     /// Agents of one endpoint that both go on beating.
     pub rivals: Vec<Rivals>,
+    /// True where the viewer may launch actions.
+    pub may_operate: bool,
     /// Heartbeats that were refused, the last first.
     pub refusals: Vec<EnrolmentRefusal>,
 }
@@ -112,6 +114,7 @@ pub fn load(app: &App, asked: &Asked) -> Result<Data> {
         history: app.store.fleet_history(now - days * DAY_SECS)?,
         overview,
         rivals,
+        may_operate: asked.viewer.may(Need::Operate),
         refusals: app.store.enrolment_refusals(ROWS_MAX)?,
     })
 }
@@ -124,7 +127,7 @@ pub fn render(data: &Data) -> Page {
             a.button href=(super::AGENTS.path) { "Agents" }
             a.button href="/investigators" { "Investigators" }
         }))
-        (lists::rivals(&data.rivals, data.overview.pairs.len()))
+        (lists::rivals(&data.rivals, data.overview.pairs.len(), data.may_operate))
         @if !data.has_agents { (empty()) } @else {
             (tiles(data))
             (switch("History", &spans(data)))

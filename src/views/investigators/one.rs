@@ -77,6 +77,15 @@ pub fn render(data: &Data, viewer: &Viewer, said: &Said) -> Page {
             Said::ApiKey(key) => (api_key(key)),
         }
         section.panel { (facts(data)) }
+        @if viewer.may(Need::Administer) { (forms(row, viewer)) }
+    };
+    let status = if matches!(said, Said::Refused(_)) { 409 } else { 200 };
+    Page { status, ..Page::ok(title, markup) }
+}
+
+/// What an admin may change.
+fn forms(row: &InvestigatorRow, viewer: &Viewer) -> Markup {
+    html! {
         div.facts {
             (status_form(row, viewer))
             (api_key_form(row, viewer))
@@ -90,9 +99,7 @@ pub fn render(data: &Data, viewer: &Viewer, said: &Said) -> Page {
             }
         }
         (remove_form(row, viewer))
-    };
-    let status = if matches!(said, Said::Refused(_)) { 409 } else { 200 };
-    Page { status, ..Page::ok(title, markup) }
+    }
 }
 
 fn facts(data: &Data) -> Markup {

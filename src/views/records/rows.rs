@@ -26,23 +26,31 @@ pub fn table(data: &Data) -> Markup {
                         th.payload scope="col" { "Payload" }
                     }
                 }
-                tbody #rows { (render_rows(&data.records, data.now)) }
+                tbody #rows { (render_rows(&data.records, data.now, data.may_delete)) }
             }
         }
     }
 }
 
 /// `<tr>` rows, in the order given: what the page shows and what an event of the stream carries, without line ends.
-pub fn render_rows(records: &[Record], now: i64) -> Markup {
-    html! { @for record in records { (row(record, now)) } }
+/// `may_delete`: each with a box that chooses it.
+pub fn render_rows(records: &[Record], now: i64, may_delete: bool) -> Markup {
+    html! { @for record in records { (row(record, now, may_delete)) } }
 }
 
-fn row(record: &Record, now: i64) -> Markup {
+fn row(record: &Record, now: i64, may_delete: bool) -> Markup {
     let content = &record.content;
     let machine_url = super::link([("machine_id", content.machine_id.as_str())]);
     html! {
         tr id={ "record-" (record.id) } {
-            td.source { (source(content.is_external)) }
+            td.source {
+                @if may_delete {
+                    input type="checkbox" name="id" value=(record.id) form=(super::delete::FORM_ID)
+                        autocomplete="off" aria-label={ "Choose record " (record.id) };
+                    " "
+                }
+                (source(content.is_external))
+            }
             td.machine {
                 a href=(machine_url) title={ "All records of machine " (text::visible(&content.machine_id)) } {
                     bdi { (text::start(&content.machine_id, MACHINE_ID_CHARS)) }

@@ -527,6 +527,7 @@ CREATE TABLE export_cursors (
 CREATE TABLE imports (
   source_digest BLOB PRIMARY KEY, -- what the file is known by: src/store/imports.rs
   name TEXT NOT NULL, -- of the file, for people
+  base_record_id INTEGER NOT NULL, -- the newest record when it began: what is up to there may be known
   offset_bytes INTEGER NOT NULL, -- what is before it is stored or rejected
   rows_stored INTEGER NOT NULL,
   rows_known INTEGER NOT NULL, -- were stored before

@@ -4,6 +4,8 @@
 mod arguments;
 mod configuration;
 mod data_dir;
+mod install;
+mod manual;
 mod packaging;
 mod records;
 mod running;

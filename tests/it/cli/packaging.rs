@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The most that `systemd-analyze security` may say of each unit. The agent reads files of all users, in /tmp too.
-const EXPOSURE_MAX: [(&str, f64); 2] = [("muster.service", 1.5), ("muster-agent.service", 1.8)];
+const EXPOSURE_MAX: [(&str, f64); 3] =
+    [("muster.service", 1.5), ("muster-agent.service", 1.8), ("muster-backup.service", 1.0)];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -59,7 +60,13 @@ fn the_units_are_hardened_and_sound() {
     }
 
     let dir = tempfile::tempdir().unwrap();
-    let names = ["muster.service", "muster.socket", "muster-agent.service"];
+    let names = [
+        "muster.service",
+        "muster.socket",
+        "muster-agent.service",
+        "muster-backup.service",
+        "muster-backup.timer",
+    ];
     let units = names.map(|name| with_our_program(dir.path(), name));
     let output = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -82,7 +89,7 @@ fn unit_configuration_and_user_agree() {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }
     assert!(text("packaging/sysusers.d/muster.conf").contains("\nu muster "));
-    assert!(text("packaging/tmpfiles.d/muster.conf").contains("/var/lib/muster  0700 muster muster"));
+    assert!(text("packaging/tmpfiles.d/muster.conf").contains("/var/lib/muster      0700 muster muster"));
 }
 
 #[test]
@@ -111,4 +118,31 @@ fn the_agent_s_unit_environment_and_user_agree() {
         let option = format!("--{}", option.to_lowercase().replace('_', "-"));
         assert!(help.contains(&option), "{option}");
     }
+}
+
+#[test]
+fn the_backup_s_unit_timer_and_directory_agree() {
+    let unit = text("systemd/muster-backup.service");
+    for line in [
+        "Type=oneshot",
+        "Environment=BACKUP_DIR=/var/backups/muster BACKUP_KEEP=14",
+        "EnvironmentFile=-/etc/muster/backup.env",
+        "ExecStart=/usr/bin/muster backup --config /etc/muster/muster.toml --keep ${BACKUP_KEEP} ${BACKUP_DIR}",
+        "User=muster",
+        "ReadWritePaths=/var/lib/muster -/var/backups/muster",
+    ] {
+        assert!(unit.lines().any(|found| found == line), "{line}");
+    }
+    let timer = text("systemd/muster-backup.timer");
+    for line in ["RandomizedDelaySec=30min", "Persistent=yes", "WantedBy=timers.target"] {
+        assert!(timer.lines().any(|found| found == line), "{line}");
+    }
+    assert!(text("packaging/tmpfiles.d/muster.conf").contains("/var/backups/muster  0700 muster muster"));
+    for line in
+        text("packaging/backup.env").lines().filter(|line| line.contains("BACKUP_") && line.contains('='))
+    {
+        assert!(unit.contains(line.trim_start_matches('#')), "{line}");
+    }
+    let (_, help, _) = run(&["backup", "--help"]);
+    assert!(help.contains("--keep"), "{help}");
 }

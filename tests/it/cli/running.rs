@@ -112,7 +112,7 @@ fn sigterm_and_sigint_stop_in_order_and_sighup_does_nothing() {
         let (code, log) = server.end();
         assert_eq!(code, Some(0), "{log}");
         assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-        for text in ["SIGHUP has no meaning", &format!("Stopping on SIG{name}"), "Stopped\n"] {
+        for text in ["SIGHUP: there is no certificate", &format!("Stopping on SIG{name}"), "Stopped\n"] {
             assert!(log.contains(text), "{log}");
         }
         let wal = std::fs::metadata(dir.path().join("muster.db-wal"));

@@ -30,7 +30,13 @@ fn document(page: &Page) -> Vec<Element> {
 }
 
 fn viewer(token: &str) -> Viewer {
-    Viewer { rights: Rights::all(), has_accounts: false, csrf_token: token.into(), origin: token.into() }
+    Viewer {
+        rights: Rights::all(),
+        has_accounts: false,
+        csrf_token: token.into(),
+        session_digest: None,
+        origin: token.into(),
+    }
 }
 
 fn guilty(text: &str) -> Guilty {

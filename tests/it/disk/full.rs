@@ -14,8 +14,12 @@ const DISK_BYTES: usize = 24 << 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn start(disk: &SmallDisk, config: Option<&str>) -> Server {
-    let options =
-        Options { data_dir: Some(disk.path()), config: config.map(str::to_owned), wrapper: disk.wrapper() };
+    let options = Options {
+        data_dir: Some(disk.path()),
+        config: config.map(str::to_owned),
+        wrapper: disk.wrapper(),
+        ..Options::default()
+    };
     Server::start_with(options)
 }
 
@@ -145,8 +149,12 @@ fn a_start_on_a_disk_without_a_free_byte_serves_reads_and_recovers() {
     // Also after a stop in order, which leaves no log and no shared memory behind.
     assert_eq!(server.stop(), Some(0), "{}", server.log());
     disk.fill_until("filler", 0);
-    let outcome =
-        Server::try_start(Options { data_dir: Some(disk.path()), config: None, wrapper: disk.wrapper() });
+    let outcome = Server::try_start(Options {
+        data_dir: Some(disk.path()),
+        config: None,
+        wrapper: disk.wrapper(),
+        ..Options::default()
+    });
     match outcome {
         Ok(server) => assert_only_reads(&server, &mut posted),
         // There is not even room for the shared memory of readers: said clearly, and nothing is lost.

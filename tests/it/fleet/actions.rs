@@ -10,6 +10,7 @@ mod refused;
 mod stored;
 
 use crate::support::Gpg;
+use crate::support::tester;
 use muster::clock::Clock;
 use muster::config::{Config, Flags};
 use muster::error::{Kind, Result};
@@ -92,7 +93,8 @@ impl Bench {
     }
 
     fn submit(&self, action: &Action) -> Result<ActionRow> {
-        submit(&self.app, action, Submitter { investigator_id: None, origin: Origin::CommandLine })
+        let actor = tester();
+        submit(&self.app, action, &Submitter { investigator_id: None, origin: Origin::CommandLine, actor })
     }
 
     /// The refusal's kind and text.

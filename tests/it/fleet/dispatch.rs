@@ -237,6 +237,7 @@ fn start(data_dir: &Path, place: &Place) -> Server {
         data_dir: Some(data_dir.to_owned()),
         config: place.config.clone(),
         wrapper: place.wrapper.clone(),
+        ..Options::default()
     });
     wait_for("the spool", || place.spool.join("command/done").is_dir());
     server

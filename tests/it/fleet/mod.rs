@@ -3,6 +3,7 @@
 
 mod actions;
 mod agent;
+mod audit;
 mod dispatch;
 mod heartbeats;
 mod investigators;

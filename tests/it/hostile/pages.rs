@@ -116,7 +116,8 @@ fn csv_rows(bytes: &[u8]) -> Vec<Vec<String>> {
 #[test]
 fn the_export_starts_no_formula_and_the_api_changes_nothing() {
     let server = Server::start();
-    let starts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "plain", "\"quoted\", with\r\nlines"];
+    let starts =
+        ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "plain", "\"quoted\", with\r\nlines"];
     for (n, start) in starts.into_iter().enumerate() {
         let mut record = hostile_record();
         record["payload"] = start.into();
@@ -133,7 +134,7 @@ fn the_export_starts_no_formula_and_the_api_changes_nothing() {
         assert_eq!(export_row[column(&export, "machine_id")], "'=cmd|' /C calc'!A0<script>");
         assert_eq!(export_row[column(&export, "build")], "'-2-3.x");
         let payload = &export_row[column(&export, "payload")];
-        let is_formula = payload.starts_with(['=', '+', '-', '@', '\t']);
+        let is_formula = payload.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
         assert!(!is_formula && payload.trim_start_matches('\'') == *start, "{payload:?}");
     }
 }
@@ -176,6 +177,18 @@ const NOWHERE: &[&str] = &[
     "/records%2f1",
     "/records/export/..",
     "/records/export/records-%0d%0aX:1.csv",
+    "/records/export/..%2f..%2fmuster.db",
+    "/records/export/records-..%2f..%2fmuster.csv",
+    "/records/export/records-%00.csv",
+    "/records/export/%2fetc%2fpasswd",
+    "/audit/..%2fmuster.db",
+    "/audit/export.csv%00",
+    "/audit/export.csv%0d%0aX:1",
+    "/views/..",
+    "/views/..%2f..%2fetc%2fpasswd",
+    "/views/%2fetc%2fpasswd",
+    "/views/a%00",
+    "/api/views/..%2fmuster",
     "/records/quarantine/..",
     "/records/quarantine/99",
     "/records/1/payload/..",
@@ -208,6 +221,40 @@ fn paths_lead_nowhere_but_to_what_is_served() {
     }
     let received = exchange(server.address, b"GET /a b HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(matches!(status_of(&received), 400 | 505), "{:?}", String::from_utf8_lossy(&received));
+}
+
+#[test]
+fn no_value_of_a_request_becomes_a_header_of_the_answer() {
+    let server = Server::start();
+    let injected = "%0d%0aX-Injected:%201%0d%0a%0d%0a<script>";
+    let targets = [
+        format!("/crashes/build?of={injected}/1"),
+        format!("/crashes/build?of=a/{injected}"),
+        format!("/crashes/build/{injected}/1"),
+        format!("/records?classification={injected}"),
+        format!("/records?from_id={injected}"),
+        format!("/records/export/records-{injected}.csv"),
+        format!("/records/export/records-1.csv?payload={injected}"),
+        format!("/api/records?limit=1&payload={injected}"),
+        format!("/api/v1/publickey/{injected}"),
+        format!("/api/v1/search?type={injected}"),
+        format!("/audit/{injected}"),
+        format!("/audit?actor={injected}"),
+        format!("/views/{injected}"),
+        format!("/assets/{injected}"),
+        format!("/telemetryui/{injected}"),
+        format!("/login?next={injected}"),
+    ];
+    for target in targets {
+        for accept in ["text/html", "application/json"] {
+            let answer = server.request("GET", &target, &pairs(&[("Accept", accept)]), b"");
+            assert!(answer.status >= 200, "{target}");
+            assert_eq!(answer.header("x-injected"), None, "{target}");
+            for (name, value) in &answer.headers {
+                assert!(!value.contains("<script"), "{target}: {name}: {value}");
+            }
+        }
+    }
 }
 
 #[test]

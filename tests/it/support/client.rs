@@ -40,7 +40,11 @@ pub struct Connection {
 
 impl Connection {
     pub fn open(address: SocketAddr) -> std::io::Result<Connection> {
-        let stream = TcpStream::connect_timeout(&address, Duration::from_secs(10))?;
+        Connection::over(TcpStream::connect_timeout(&address, Duration::from_secs(10))?)
+    }
+
+    /// Over a connection that is there.
+    pub fn over(stream: TcpStream) -> std::io::Result<Connection> {
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         stream.set_write_timeout(Some(Duration::from_secs(30)))?;
         stream.set_nodelay(true)?;

@@ -10,6 +10,11 @@ pub use client::{Answer, Connection};
 pub use gpg::Gpg;
 pub use server::Server;
 
+/// Who acts where a test calls an operation itself.
+pub fn tester() -> muster::model::audit::Actor {
+    muster::model::audit::Actor::job("test")
+}
+
 /// The organisation id that the default configuration takes.
 pub const TID: &str = "6907c830-eed9-4ce9-81ae-76daf8d88f0f";
 

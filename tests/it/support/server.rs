@@ -19,6 +19,8 @@ pub struct Options {
     pub config: Option<String>,
     /// Words before the program: `prlimit --nofile=64`.
     pub wrapper: Vec<String>,
+    /// Further words of `muster serve`.
+    pub arguments: Vec<String>,
 }
 
 /// A running server.
@@ -58,7 +60,11 @@ impl Server {
         let mut words = options.wrapper.clone();
         words.push(env!("CARGO_BIN_EXE_muster").to_owned());
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data_dir);
+        command
+            .args(&words[1..])
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(&data_dir)
+            .args(&options.arguments);
         let config_file = temporary.as_ref().map_or_else(
             || data_dir.with_extension("toml"),
             |directory| directory.path().join("muster.toml"),

@@ -68,6 +68,10 @@ fn list(text: &str, n_rows: i64) -> records::Data {
         newest_id: n_rows,
         n_records: n_rows,
         has_quarantined: true,
+        may_delete: false,
+        csrf_token: String::new(),
+        n_deleted: None,
+        size_warning: None,
         origin: "http://localhost:8080".into(),
         tid: "6907c830-eed9-4ce9-81ae-76daf8d88f0f".into(),
     }
@@ -114,6 +118,7 @@ fn hostile_text_never_breaks_a_page() {
             older_id: None,
             crash: None,
             agent_ids: vec![1, 2],
+            delete_token: None,
         };
         document(&record::render(&one));
         let posts = quarantine::Data { now: NOW, posts: vec![post(text)], next_below_id: Some(3) };
@@ -128,6 +133,7 @@ fn hostile_text_never_breaks_a_page() {
             rights: Rights::all(),
             has_accounts: false,
             csrf_token: text.into(),
+            session_digest: None,
             origin: text.into(),
         };
         document(&quarantine::render_entry(&post(text), &viewer, &correction, NOW));
@@ -146,6 +152,7 @@ fn nothing_that_cannot_be_seen_reaches_a_page() {
             older_id: None,
             crash: None,
             agent_ids: vec![],
+            delete_token: None,
         };
         let page =
             record::render(&one).markup.into_string() + &records::render(&list(text, 1)).markup.into_string();
@@ -172,6 +179,7 @@ fn a_payload_is_shown_line_by_line_with_its_first_empty_line() {
         older_id: None,
         crash: None,
         agent_ids: vec![],
+        delete_token: None,
     };
     let elements = document(&record::render(&one));
     let pre = elements.iter().find(|e| e.name == "pre").unwrap();
@@ -193,7 +201,7 @@ fn rows_are_there_none_one_and_fifty() {
 #[test]
 fn the_rows_of_an_event_are_one_line() {
     for text in HOSTILE {
-        let rows = records::render_rows(&[record(1, text), record(2, text)], NOW).into_string();
+        let rows = records::render_rows(&[record(1, text), record(2, text)], NOW, false).into_string();
         assert!(!rows.contains(['\n', '\r']), "{rows}");
         assert_eq!(read(&rows).iter().filter(|e| e.name == "tr").count(), 2);
     }
@@ -298,6 +306,7 @@ fn a_record_links_to_those_that_share_a_value() {
         older_id: Some(4),
         crash: None,
         agent_ids: vec![],
+        delete_token: None,
     };
     let elements = document(&record::render(&data));
     for link in [
@@ -323,6 +332,7 @@ fn the_forms_that_change_something_carry_the_token() {
         rights: Rights::all(),
         has_accounts: false,
         csrf_token: "token".into(),
+        session_digest: None,
         origin: String::new(),
     };
     let page = quarantine::render_entry(&post("x"), &viewer, &quarantine::Correction::default(), NOW);

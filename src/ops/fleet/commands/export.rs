@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::model::command::{CommandStatus, OperationResult};
+use crate::model::csv_line::{guarded, line};
 use crate::model::go_json::GoJson;
 use crate::model::time::rfc3339;
 use crate::ops::App;
@@ -151,7 +152,7 @@ impl Results {
             let mut cells = head.to_vec();
             cells.extend(tail);
             cells.push(self.action_id.to_string());
-            let cells: Vec<String> = cells.into_iter().map(guarded).collect();
+            let cells: Vec<String> = cells.iter().map(|cell| guarded(cell).into_owned()).collect();
             self.bytes.extend(line(&cells)?);
         }
         Ok(())
@@ -174,18 +175,6 @@ fn operation_cells(n: usize, result: &OperationResult) -> Result<[String; 6]> {
         text(&result.statistics)?,
         result.errors.iter().flatten().cloned().collect::<Vec<_>>().join("\n"),
     ])
-}
-
-/// A cell that a spreadsheet would take for a formula gets a `'` before it.
-fn guarded(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t']) { format!("'{cell}") } else { cell }
-}
-
-fn line<T: AsRef<[u8]>>(cells: &[T]) -> Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let cannot = |error: &dyn std::fmt::Display| Error::internal(format!("Cannot write CSV: {error}"));
-    writer.write_record(cells).map_err(|error| cannot(&error))?;
-    writer.into_inner().map_err(|error| cannot(&error))
 }
 
 fn damaged(error: serde_json::Error) -> Error {

@@ -3,6 +3,7 @@
 
 use crate::error::{Kind, Result};
 use crate::model::action::Action;
+use crate::model::audit::Actor;
 use crate::model::filter::shortened;
 use crate::ops::App;
 use crate::ops::fleet::submit::{Origin, Submitter, submit};
@@ -60,8 +61,10 @@ impl Drops {
             Err(_) if self.is_growing(name, state) => return Ok(()),
             Err(error) => return self.refuse(app, name, error.message()),
         };
-        let submitter = Submitter { investigator_id: None, origin: Origin::Spool };
-        match submit(app, &action, submitter) {
+        let origin = format!("{}/{}", Place::ActionNew.path(), shortened(&name.to_string_lossy()));
+        let actor = Actor { name: "spool".to_owned(), origin };
+        let submitter = Submitter { investigator_id: None, origin: Origin::Spool, actor };
+        match submit(app, &action, &submitter) {
             Ok(row) => {
                 self.growing.remove(name);
                 log::info!("Took action {} from {}", row.id, shortened(&name.to_string_lossy()));

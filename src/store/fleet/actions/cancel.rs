@@ -3,9 +3,11 @@
 
 use super::{ActionRow, read_action};
 use crate::error::{Error, Kind, Result};
+use crate::model::audit::{Actor, Audit};
 use crate::model::command::{ActionStatus, CommandStatus};
 use crate::store::{READ_MOST, Store};
 use rusqlite::params;
+use serde_json::json;
 
 /// Commands that one transaction cancels: few enough that posts wait only milliseconds for it.
 const BATCH_COMMANDS_MAX: i64 = 1_000;
@@ -13,8 +15,8 @@ const BATCH_COMMANDS_MAX: i64 = 1_000;
 impl Store {
     /// Marks an action that is not over as cancelled; its commands follow by [`Store::cancel_commands`]. NotFound where
     /// there is none, Conflict where it is over.
-    pub fn cancel_action(&self, id: i64, reason: &str) -> Result<ActionRow> {
-        let reason = reason.to_owned();
+    pub fn cancel_action(&self, id: i64, reason: &str, actor: &Actor) -> Result<ActionRow> {
+        let (reason, actor) = (reason.to_owned(), actor.clone());
         self.writer().change(false, move |write| {
             let missing = || Error::not_found(format!("Action ID '{id}' not found"));
             let found = read_action(write.connection, id)?.ok_or_else(missing)?;
@@ -28,6 +30,10 @@ impl Store {
                     "UPDATE actions SET status = ?2, reason = ?3, finished_at = ?4, updated_at = ?4 WHERE id = ?1",
                 )?
                 .execute(params![id, ActionStatus::Cancelled.code(), reason, write.now])?;
+            let audit = Audit::new(&actor, "action.cancel", format!("action {id}"))
+                .before(json!({ "status": found.status.word() }))
+                .after(json!({ "status": ActionStatus::Cancelled.word(), "reason": reason }));
+            write.audit(&audit)?;
             read_action(write.connection, id)?.ok_or_else(missing)
         })
     }

@@ -5,11 +5,14 @@
 use super::{ActionRow, read_action};
 use crate::error::{Error, Kind, Result};
 use crate::model::acl::Acl;
+use crate::model::audit::{Actor, Audit};
 use crate::model::command::ActionStatus;
 use crate::model::investigator::{Permission, Permissions};
+use crate::model::time::utc_text;
 use crate::store::fleet::acl::load_acl;
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Value, json};
 
 /// A signed text is remembered so long beyond its expiry: a clock that is set back must not let it in again.
 const REMEMBERED_BEYOND_SECS: i64 = 86_400;
@@ -64,8 +67,10 @@ impl Store {
     pub fn insert_action(
         &self,
         action: NewAction,
+        actor: &Actor,
         mut before_commit: impl FnMut(i64, &str) -> Result<()> + Send + 'static,
     ) -> Result<ActionRow> {
+        let actor = actor.clone();
         self.writer().change(true, move |write| {
             let (connection, now) = (write.connection, write.now);
             if action.expire_after <= now {
@@ -76,10 +81,25 @@ impl Store {
             let id = insert_rows(connection, &action, now)?;
             let row = read_action(connection, id)?;
             let row = row.ok_or_else(|| Error::internal("An action was not found after it was stored"))?;
+            write.audit(
+                &Audit::new(&actor, "action.submit", format!("action {id}")).after(told(&action, &row)),
+            )?;
             before_commit(id, &row.to_action()?.to_json()?)?;
             Ok(row)
         })
     }
+}
+
+/// An action as the audit log keeps it; the rest stands with the action.
+fn told(action: &NewAction, row: &ActionRow) -> Value {
+    let signers: Vec<&str> = row.signers.iter().map(|signer| signer.name.as_str()).collect();
+    json!({
+        "name": action.name,
+        "target": action.target,
+        "modules": action.modules,
+        "expires": utc_text(action.expire_after),
+        "signed_by": signers,
+    })
 }
 
 impl Store {

@@ -3,10 +3,12 @@
 
 use super::{InvestigatorRow, by_id};
 use crate::error::{Error, Kind, Result};
+use crate::model::audit::{Actor, Audit};
 use crate::model::investigator::{Permission, Permissions};
 use crate::store::Store;
 use crate::store::writer::Write;
 use rusqlite::Connection;
+use serde_json::{Value, json};
 
 /// Investigators that are kept; each was added by a person.
 const INVESTIGATORS_MAX: i64 = 10_000;
@@ -57,8 +59,13 @@ pub enum ApiKeyChange {
 
 impl Store {
     /// Adds an active investigator. Conflict where the fingerprint is there, also that of a disabled one.
-    pub fn insert_investigator(&self, new: NewInvestigator) -> Result<InvestigatorRow> {
-        self.writer().change(true, move |write| insert(write, &new))
+    pub fn insert_investigator(&self, new: NewInvestigator, actor: &Actor) -> Result<InvestigatorRow> {
+        let actor = actor.clone();
+        self.writer().change(true, move |write| {
+            let row = insert(write, &new)?;
+            let audit = Audit::new(&actor, "investigator.add", subject_of(&row)).after(told(&row));
+            write.audit(&audit).map(|()| row)
+        })
     }
 
     /// Changes an investigator; none where there is no such one. Conflict where `keeps_admin` forbids it.
@@ -66,27 +73,56 @@ impl Store {
         &self,
         id: i64,
         change: InvestigatorChange,
+        actor: &Actor,
     ) -> Result<Option<InvestigatorRow>> {
+        let actor = actor.clone();
         // A full disk must not keep an investigator from being disabled.
-        self.writer().change(false, move |write| apply(write, id, &change))
+        self.writer().change(false, move |write| {
+            let Some(before) = by_id(write.connection, id)? else { return Ok(None) };
+            let after = apply(write, &before, &change)?;
+            let mut audit = Audit::new(&actor, "investigator.change", subject_of(&before))
+                .before(told(&before))
+                .after(told(&after));
+            if let Some(ApiKeyChange::Set(_)) = change.api_key {
+                audit.after["api_key"] = "new".into();
+            }
+            write.audit(&audit).map(|()| Some(after))
+        })
     }
 
     /// Removes an investigator that nothing refers to; false where there is no such one. Conflict where an action or
     /// the ACL refers to it.
-    pub fn delete_investigator(&self, id: i64) -> Result<bool> {
+    pub fn delete_investigator(&self, id: i64, actor: &Actor) -> Result<bool> {
+        let actor = actor.clone();
         self.writer().change(false, move |write| {
             let connection = write.connection;
+            let Some(before) = by_id(connection, id)? else { return Ok(false) };
             if let Some(by) = referred_by(connection, id)? {
                 return Err(Error::new(
                     Kind::Conflict,
                     format!("Investigator {id} is not removed: {by}; disable it instead"),
                 ));
             }
-            let deleted =
-                connection.prepare_cached("DELETE FROM investigators WHERE id = ?1")?.execute([id])?;
-            Ok(deleted == 1)
+            connection.prepare_cached("DELETE FROM investigators WHERE id = ?1")?.execute([id])?;
+            let audit = Audit::new(&actor, "investigator.remove", subject_of(&before)).before(told(&before));
+            write.audit(&audit).map(|()| true)
         })
     }
+}
+
+fn subject_of(row: &InvestigatorRow) -> String {
+    format!("investigator {} {}", row.id, row.name)
+}
+
+/// An investigator as the audit log keeps it.
+fn told(row: &InvestigatorRow) -> Value {
+    json!({
+        "name": row.name,
+        "fingerprint": row.fingerprint,
+        "status": row.status_word(),
+        "permissions": row.permissions.words(),
+        "api_key": if row.has_api_key { "set" } else { "none" },
+    })
 }
 
 fn insert(write: &mut Write<'_>, new: &NewInvestigator) -> Result<InvestigatorRow> {
@@ -128,9 +164,12 @@ fn insert(write: &mut Write<'_>, new: &NewInvestigator) -> Result<InvestigatorRo
     by_id(connection, id)?.ok_or_else(|| Error::internal("An investigator that was added is not there"))
 }
 
-fn apply(write: &mut Write<'_>, id: i64, change: &InvestigatorChange) -> Result<Option<InvestigatorRow>> {
-    let connection = write.connection;
-    let Some(before) = by_id(connection, id)? else { return Ok(None) };
+fn apply(
+    write: &mut Write<'_>,
+    before: &InvestigatorRow,
+    change: &InvestigatorChange,
+) -> Result<InvestigatorRow> {
+    let (connection, id) = (write.connection, before.id);
     let had_admin = has_admin(connection)?;
     connection
         .prepare_cached(
@@ -155,7 +194,7 @@ fn apply(write: &mut Write<'_>, id: i64, change: &InvestigatorChange) -> Result<
         let message = "Failed to update investigator: 'will not remove last admin'";
         return Err(Error::new(Kind::Conflict, message));
     }
-    by_id(connection, id)
+    by_id(connection, id)?.ok_or_else(|| Error::internal("An investigator that was changed is not there"))
 }
 
 /// True where somebody is active, can show who he is, and may read and change investigators.

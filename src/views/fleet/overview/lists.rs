@@ -18,20 +18,20 @@ pub(super) const RIVALS_MAX: usize = 10;
 const NAMES_MAX: usize = 10;
 
 /// The warning of two agents that both go on, with the action that ends the older one.
-pub fn rivals(pairs: &[Rivals], n_pairs: usize) -> Markup {
+pub fn rivals(pairs: &[Rivals], n_pairs: usize, may_operate: bool) -> Markup {
     html! {
         @if !pairs.is_empty() {
             (notice(Tone::Warning, html! {
                 (text::counted(count(n_pairs), "pair", "pairs"))
                 " of agents share an endpoint, and both go on: each command is run by only one of them."
-                @for (index, pair) in pairs.iter().enumerate() { (rival(index, pair)) }
+                @for (index, pair) in pairs.iter().enumerate() { (rival(index, pair, may_operate)) }
                 @if pairs.len() < n_pairs { p { "Shown are the first " (pairs.len()) "." } }
             }))
         }
     }
 }
 
-fn rival(index: usize, pair: &Rivals) -> Markup {
+fn rival(index: usize, pair: &Rivals, may_operate: bool) -> Markup {
     html! {
         details.rivals {
             summary { bdi { (text::start(&pair.queueloc, 120)) } }
@@ -39,7 +39,7 @@ fn rival(index: usize, pair: &Rivals) -> Markup {
                 a href=(agent_url(pair.older_id)) { "Agent " (pair.older_id) } " is the older, "
                 a href=(agent_url(pair.younger_id)) { "agent " (pair.younger_id) } " the younger. "
                 "Where only the younger shall stay, an investigator signs this action and submits it "
-                a href=(compose_url(&pair.action)) { "here" } " or with " code { "muster action submit FILE" } ":"
+                @if may_operate { a href=(compose_url(&pair.action)) { "here" } " or " } "with " code { "muster action submit FILE" } ":"
             }
             (payload_text(&format!("rivals-{index}"), &pair.action))
         }

@@ -2,6 +2,7 @@
 //! Weights of signatures, and the bundle for agents.
 
 use super::*;
+use crate::support::tester;
 use muster::model::action::Operation;
 use muster::ops::fleet::acl;
 
@@ -17,8 +18,8 @@ fn with_modules(name: &str, modules: &[&str]) -> Action {
 #[test]
 fn every_operation_needs_its_weight() {
     let bench = Bench::new();
-    acl::set(&bench.app, "default", 2, &weights(&[("Bob Kelso", 1), ("Kim", 1)])).unwrap();
-    acl::set(&bench.app, "file", 1, &weights(&[("Bob Kelso", 1)])).unwrap();
+    acl::set(&bench.app, "default", 2, &weights(&[("Bob Kelso", 1), ("Kim", 1)]), &tester()).unwrap();
+    acl::set(&bench.app, "file", 1, &weights(&[("Bob Kelso", 1)]), &tester()).unwrap();
     let bob = keys().bob.as_str();
     let kim = keys().kim.as_str();
     let cases: &[(&[&str], &[&str], &str)] = &[
@@ -42,21 +43,22 @@ fn every_operation_needs_its_weight() {
     bench.execute("UPDATE investigators SET permissions = 1");
     bench.submit(&sign(with_modules("no permission", &["file"]), &[bob])).unwrap();
     // Without a default entry a module is nobody's.
-    acl::remove(&bench.app, "default").unwrap();
+    acl::remove(&bench.app, "default", &tester()).unwrap();
     let (kind, message) = bench.refusal(&sign(with_modules("no entry", &["ping"]), &[bob, kim]));
     assert_eq!(
         (kind, message.as_str()),
         (Kind::Forbidden, "The ACL has no entry for module ping and no default one")
     );
-    assert_eq!(acl::remove(&bench.app, "default").unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(acl::remove(&bench.app, "default", &tester()).unwrap_err().kind(), Kind::NotFound);
 }
 
 #[test]
 fn the_acl_comes_out_as_migs_json_and_goes_in_again() {
     let bench = Bench::new();
     assert_eq!(acl::export(&bench.app).unwrap(), "{}\n");
-    acl::set(&bench.app, "default", 2, &weights(&[("2", 2), (&keys().bob.to_lowercase(), 1)])).unwrap();
-    acl::set(&bench.app, "agentdestroy", 1, &weights(&[("Kim", 1)])).unwrap();
+    acl::set(&bench.app, "default", 2, &weights(&[("2", 2), (&keys().bob.to_lowercase(), 1)]), &tester())
+        .unwrap();
+    acl::set(&bench.app, "agentdestroy", 1, &weights(&[("Kim", 1)]), &tester()).unwrap();
     let json: serde_json::Value = serde_json::from_str(&acl::export(&bench.app).unwrap()).unwrap();
     let expected = serde_json::json!({
         "agentdestroy": {"minimumweight": 1, "investigators": {"Kim": {"fingerprint": keys().kim, "weight": 1}}},
@@ -66,8 +68,8 @@ fn the_acl_comes_out_as_migs_json_and_goes_in_again() {
     });
     assert_eq!(json, expected);
     let before = acl::entries(&bench.app).unwrap();
-    acl::set(&bench.app, "file", 1, &weights(&[("Kim", 1)])).unwrap();
-    assert_eq!(acl::import(&bench.app, expected.to_string().as_bytes()).unwrap(), 2);
+    acl::set(&bench.app, "file", 1, &weights(&[("Kim", 1)]), &tester()).unwrap();
+    assert_eq!(acl::import(&bench.app, expected.to_string().as_bytes(), &tester()).unwrap(), 2);
     assert_eq!(acl::entries(&bench.app).unwrap(), before);
     // All or nothing.
     for bad in [
@@ -79,7 +81,7 @@ fn the_acl_comes_out_as_migs_json_and_goes_in_again() {
             keys().stranger
         ),
     ] {
-        assert!(acl::import(&bench.app, bad.as_bytes()).is_err(), "{bad}");
+        assert!(acl::import(&bench.app, bad.as_bytes(), &tester()).is_err(), "{bad}");
         assert_eq!(acl::entries(&bench.app).unwrap(), before);
     }
 }
@@ -114,7 +116,7 @@ fn a_bundle_holds_the_keys_of_who_is_active_and_the_rule() {
     assert!(judged(&[&keys().bob]) && judged(&[&keys().kim]) && !judged(&[&keys().stranger]));
 
     bench.execute("UPDATE investigators SET is_active = 0 WHERE name = 'Kim'");
-    acl::set(&bench.app, "default", 1, &weights(&[("Kim", 1), ("Bob Kelso", 1)])).unwrap();
+    acl::set(&bench.app, "default", 1, &weights(&[("Kim", 1), ("Bob Kelso", 1)]), &tester()).unwrap();
     let made = acl::write_bundle(&bench.app, &dir).unwrap();
     assert_eq!((made.keys, made.acl_entries), (1, 1));
     assert_eq!(names(), [format!("{}.asc", keys().bob)]);

@@ -2,6 +2,7 @@
 //! Cancelling: counters stay exact, and what was cut off is finished.
 
 use super::*;
+use crate::support::tester;
 use muster::ops::fleet::{cancel, spooling};
 use muster::spool::{Name, Place};
 
@@ -32,7 +33,7 @@ fn an_action_is_cancelled_with_its_open_commands() {
     bench.execute(&super::stored::agents_sql(1, bench.clock.now()));
     let other = with_commands(&bench, "other", 30);
     let id = with_commands(&bench, "cancelled", 361);
-    let row = cancel::cancel(&bench.app, id, "  wrong target \n").unwrap();
+    let row = cancel::cancel(&bench.app, id, "  wrong target \n", &tester()).unwrap();
     assert_eq!((row.status.word(), row.reason.as_str()), ("cancelled", "wrong target"));
     assert_eq!((row.finished_at, row.updated_at), (Some(bench.clock.now()), Some(bench.clock.now())));
     let counters = row.counters;
@@ -48,11 +49,11 @@ fn an_action_is_cancelled_with_its_open_commands() {
     let done = std::fs::read_dir(spool.dir().join("command/done")).unwrap().count();
     assert_eq!(done, 241);
 
-    let again = cancel::cancel(&bench.app, id, "again").unwrap_err();
+    let again = cancel::cancel(&bench.app, id, "again", &tester()).unwrap_err();
     assert_eq!((again.kind(), again.message()), (Kind::Conflict, "Action 2 is over: it is cancelled"));
-    assert_eq!(cancel::cancel(&bench.app, 99, "x").unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(cancel::cancel(&bench.app, 99, "x", &tester()).unwrap_err().kind(), Kind::NotFound);
     for reason in ["", "  ", &"x".repeat(2_001)] {
-        assert_eq!(cancel::cancel(&bench.app, other, reason).unwrap_err().kind(), Kind::Invalid);
+        assert_eq!(cancel::cancel(&bench.app, other, reason, &tester()).unwrap_err().kind(), Kind::Invalid);
     }
 }
 
@@ -61,7 +62,7 @@ fn thousands_of_commands_are_cancelled_in_batches() {
     let bench = Bench::new();
     bench.execute(&super::stored::agents_sql(1, bench.clock.now()));
     let id = with_commands(&bench, "many", 9_001);
-    let counters = cancel::cancel(&bench.app, id, "too many").unwrap().counters;
+    let counters = cancel::cancel(&bench.app, id, "too many", &tester()).unwrap().counters;
     assert_eq!((counters.open(), counters.success, counters.cancelled), (0, 3_000, 6_001));
     assert_eq!((counted(&bench, id, 6), counted(&bench, id, 3)), (6_001, 3_000));
 }
@@ -72,7 +73,7 @@ fn a_cancelling_that_was_cut_off_is_finished() {
     bench.execute(&super::stored::agents_sql(1, bench.clock.now()));
     let open = with_commands(&bench, "open", 9);
     let id = with_commands(&bench, "cut off", 9);
-    bench.app.store.cancel_action(id, "because").unwrap();
+    bench.app.store.cancel_action(id, "because", &tester()).unwrap();
     assert_eq!(bench.app.store.half_cancelled_actions().unwrap(), [id]);
     for id in [open, id] {
         cancel::finish(&bench.app, id).unwrap();

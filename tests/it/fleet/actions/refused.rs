@@ -2,6 +2,7 @@
 //! What is refused, with which text; nothing of it is stored.
 
 use super::*;
+use crate::support::tester;
 use muster::model::timestamp::Timestamp;
 use muster::store::fleet::{NewAction, NewSignature};
 
@@ -108,15 +109,15 @@ fn who_is_disabled_or_may_not_create_does_not_count() {
 fn the_submitter_needs_the_permission_too() {
     let bench = Bench::new();
     let action = by_bob(unsigned("by kim"));
-    let by_kim = Submitter { investigator_id: Some(bench.kim), origin: Origin::Api };
+    let by_kim = Submitter { investigator_id: Some(bench.kim), origin: Origin::Api, actor: tester() };
     for change in ["is_active = 0", "is_active = 1, permissions = 3"] {
         bench.execute(&format!("UPDATE investigators SET {change} WHERE id = {}", bench.kim));
-        let error = submit(&bench.app, &action, by_kim).unwrap_err();
+        let error = submit(&bench.app, &action, &by_kim).unwrap_err();
         assert_eq!(error.kind(), Kind::Forbidden);
         assert_eq!(error.message(), "Insufficient permissions to access endpoint");
     }
     bench.execute("UPDATE investigators SET permissions = 4");
-    assert_eq!(submit(&bench.app, &action, by_kim).unwrap().created_by, Some(bench.kim));
+    assert_eq!(submit(&bench.app, &action, &by_kim).unwrap().created_by, Some(bench.kim));
 }
 
 #[test]
@@ -140,7 +141,7 @@ fn a_change_between_verification_and_storing_is_seen() {
         created_by: None,
     };
     let key = keys().gpg.public_key(&keys().bob);
-    let store = |new: NewAction| bench.app.store.insert_action(new, |_, _| Ok(()));
+    let store = |new: NewAction| bench.app.store.insert_action(new, &tester(), |_, _| Ok(()));
     let refused = |new: NewAction| store(new).unwrap_err().message().to_owned();
     assert!(refused(new("another key")).contains("disabled or got another key just now"));
     bench.execute("UPDATE investigators SET is_active = 0");
@@ -153,7 +154,7 @@ fn a_change_between_verification_and_storing_is_seen() {
     let error = bench
         .app
         .store
-        .insert_action(new(&key), |_, _| Err(muster::error::Error::busy("no file")))
+        .insert_action(new(&key), &tester(), |_, _| Err(muster::error::Error::busy("no file")))
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Busy);
     assert_eq!(bench.count_actions(), 0);

@@ -2,6 +2,7 @@
 //! What is accepted, and how it is stored.
 
 use super::*;
+use crate::support::tester;
 use muster::ops::fleet::{preview, signatures};
 use muster::spool::{Name, Place};
 use std::sync::Barrier;
@@ -132,7 +133,8 @@ fn the_spool_may_name_a_free_id() {
     let with_id = |name: &str, id: f64, origin: Origin| {
         let mut action = by_bob(unsigned(name));
         action.id = id;
-        submit(&bench.app, &action, Submitter { investigator_id: None, origin }).unwrap().id
+        let actor = tester();
+        submit(&bench.app, &action, &Submitter { investigator_id: None, origin, actor }).unwrap().id
     };
     assert_eq!(with_id("a", 500.0, Origin::Api), 1);
     assert_eq!(with_id("b", 500.0, Origin::Spool), 500);

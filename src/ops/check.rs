@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Everything that is kept twice, compared: pages, indexes, references, counters against a recount, spool against
+//! database; and mended where it can be.
+
+use crate::error::{Error, Kind, Result};
+use crate::model::audit::{Actor, Audit};
+use crate::ops::App;
+use crate::ops::fleet::cancel;
+use crate::ops::fleet::spooling::{Differences, Mode, after_cancel, reconcile};
+use crate::store::{Finding, Lock, Remedy, Watch, recount, repair};
+use std::path::Path;
+use std::time::Duration;
+
+/// What a running server is about to move is in its place after this.
+const SECOND_LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// Files of the spool that are named one by one; `muster spool check` names more.
+const NAMED_MAX: usize = 10;
+
+/// What mends a finding, for people.
+pub fn remedy_text(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::Restore => "cannot be mended; restore a backup with `muster restore FILE --force`",
+        Remedy::Spool => "stop the server and run `muster check --repair`; its next start mends it too",
+        _ => "stop the server and run `muster check --repair`",
+    }
+}
+
+/// Compares the database; the server may run, and posts go on. Kinds: those of [`recount`].
+pub fn database(data_dir: &Path, now: i64, watch: &mut Watch<'_>) -> Result<Vec<Finding>> {
+    recount(data_dir, now, watch)
+}
+
+/// Compares the spool, twice where there is a difference: what was only on its way is gone the second time. Where there is
+/// none yet, after a restore for one, nothing is wrong: the next start writes it.
+pub fn spool(app: &App) -> Result<Vec<Finding>> {
+    if !app.config.data_dir.join(&app.config.fleet.spool_dir).exists() {
+        return Ok(Vec::new());
+    }
+    let first = reconcile(app, Mode::Report)?;
+    if first.n_all == 0 {
+        return Ok(Vec::new());
+    }
+    std::thread::sleep(SECOND_LOOK_AFTER);
+    Ok(spool_findings(&reconcile(app, Mode::Report)?.lasting(&first)))
+}
+
+fn spool_findings(differences: &Differences) -> Vec<Finding> {
+    let finding = |text: String| Finding { text: format!("spool: {text}"), remedy: Remedy::Spool };
+    let mut findings: Vec<Finding> = differences.named.iter().take(NAMED_MAX).cloned().map(finding).collect();
+    let unnamed = differences.n_all - findings.len();
+    if unnamed > 0 {
+        findings.push(finding(format!("and {unnamed} more")));
+    }
+    findings
+}
+
+/// Mends the database as far as the findings can be; what is left is for the next comparison to tell. The caller holds
+/// the lock. Corrupt where a page is damaged: then nothing is touched.
+pub fn repair_database(
+    data_dir: &Path,
+    findings: &[Finding],
+    actor: &Actor,
+    now: i64,
+    watch: &mut Watch<'_>,
+) -> Result<()> {
+    let mut remedies: Vec<Remedy> = findings.iter().map(|finding| finding.remedy).collect();
+    remedies.retain(|remedy| !matches!(remedy, Remedy::Spool | Remedy::Restore));
+    remedies.sort_unstable();
+    remedies.dedup();
+    if remedies.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<&str> = findings.iter().map(|finding| finding.text.as_str()).collect();
+    let audit =
+        Audit::new(actor, "check.repair", "database").before(serde_json::json!({ "findings": texts }));
+    repair(data_dir, &remedies, now, &audit, watch)
+}
+
+/// Takes the lock that mending needs; Busy where a server runs.
+pub fn lock(data_dir: &Path) -> Result<Lock> {
+    Lock::take(data_dir, "check --repair")
+}
+
+/// Writes what is missing in the spool and removes what is too many; what was mended. The caller holds the lock.
+pub fn repair_spool(app: &App, actor: &Actor) -> Result<Vec<Finding>> {
+    app.spool.make()?;
+    for id in app.store.half_cancelled_actions()? {
+        cancel::finish(app, id)?;
+        after_cancel(app, id)?;
+    }
+    let found = reconcile(app, Mode::Mend)?;
+    if found.n_all > 0 {
+        let summary = found.summary();
+        app.store.note_change(
+            Audit::new(actor, "check.repair", "spool").before(serde_json::json!({ "findings": [summary] })),
+        )?;
+    }
+    Ok(spool_findings(&found))
+}
+
+/// Conflict where something is not as it should be, Corrupt where only a backup helps.
+pub fn outcome(findings: &[Finding]) -> Result<()> {
+    let n_lost = findings.iter().filter(|finding| finding.remedy == Remedy::Restore).count();
+    let n_all = findings.len();
+    if n_lost > 0 {
+        return Err(Error::new(
+            Kind::Corrupt,
+            format!(
+                "{n_lost} of {n_all} findings cannot be mended: restore a backup with `muster restore FILE --force`"
+            ),
+        ));
+    }
+    if n_all > 0 {
+        return Err(Error::new(
+            Kind::Conflict,
+            format!("{n_all} findings; stop the server and run `muster check --repair`"),
+        ));
+    }
+    Ok(())
+}

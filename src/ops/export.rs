@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Records with every field, oldest id first, as lines that `muster import` and other programs read back.
+//!
+//! The names are those of the API (`GET /api/records`); times are RFC 3339 in UTC. Nothing is left out and nothing
+//! altered: a field that the record's format version lacks is null in NDJSON and empty in CSV, where the version tells
+//! it from an empty text.
+
+pub mod follow;
+
+use crate::error::{Error, Result};
+use crate::model::filter::RecordFilter;
+use crate::model::record::Record;
+use crate::model::time::rfc3339;
+use crate::ops::App;
+use crate::store::ExportWalk;
+use serde::Serialize;
+use std::io::{ErrorKind, Write};
+
+/// The names of the columns, in their order.
+pub const COLUMNS: [&str; 19] = [
+    "id",
+    "arch",
+    "bios_version",
+    "board_name",
+    "build",
+    "classification",
+    "cpu_model",
+    "event_id",
+    "external",
+    "kernel_version",
+    "machine_id",
+    "machine_type",
+    "payload",
+    "payload_format_version",
+    "record_format_version",
+    "severity",
+    "system_name",
+    "ts_capture",
+    "ts_reception",
+];
+
+/// How the records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Ndjson,
+    /// RFC 4180 with a header line, lines end in CRLF. Cells stand as they are, also those that a spreadsheet would take
+    /// for a formula.
+    Csv,
+}
+
+impl Format {
+    /// The format that a word of the command line means.
+    pub fn from_word(word: &str) -> Option<Format> {
+        match word {
+            "ndjson" => Some(Format::Ndjson),
+            "csv" => Some(Format::Csv),
+            _ => None,
+        }
+    }
+
+    /// What stands before the first record.
+    pub fn head(self) -> Result<Vec<u8>> {
+        match self {
+            Format::Ndjson => Ok(Vec::new()),
+            Format::Csv => csv_line(&COLUMNS),
+        }
+    }
+
+    /// A record as a line.
+    pub fn line(self, record: &Record) -> Result<Vec<u8>> {
+        let row = Row::of(record);
+        match self {
+            Format::Ndjson => {
+                let mut line = serde_json::to_vec(&row)
+                    .map_err(|error| Error::internal("Cannot write a record as JSON").because(error))?;
+                line.push(b'\n');
+                Ok(line)
+            }
+            Format::Csv => row.csv(),
+        }
+    }
+}
+
+/// A record as it is written; the order of the fields is that of [`COLUMNS`].
+#[derive(Serialize)]
+struct Row<'a> {
+    id: i64,
+    arch: &'a str,
+    bios_version: Option<&'a str>,
+    board_name: Option<&'a str>,
+    build: &'a str,
+    classification: &'a str,
+    cpu_model: Option<&'a str>,
+    event_id: Option<String>,
+    external: bool,
+    kernel_version: &'a str,
+    machine_id: &'a str,
+    machine_type: &'a str,
+    payload: &'a str,
+    payload_format_version: Option<u32>,
+    record_format_version: u8,
+    severity: i64,
+    system_name: Option<&'a str>,
+    ts_capture: String,
+    ts_reception: String,
+}
+
+impl<'a> Row<'a> {
+    fn of(record: &'a Record) -> Row<'a> {
+        let content = &record.content;
+        Row {
+            id: record.id,
+            arch: &content.arch,
+            bios_version: content.bios_version.as_deref(),
+            board_name: content.board_name.as_deref(),
+            build: &content.build,
+            classification: &content.classification,
+            cpu_model: content.cpu_model.as_deref(),
+            event_id: content.event_id.map(|id| id.to_string()),
+            external: content.is_external,
+            kernel_version: &content.kernel_version,
+            machine_id: &content.machine_id,
+            machine_type: &content.host_type,
+            payload: &content.payload,
+            payload_format_version: content.payload_format_version,
+            record_format_version: content.record_format_version,
+            severity: content.severity.number(),
+            system_name: content.system_name.as_deref(),
+            ts_capture: rfc3339(content.captured_at),
+            ts_reception: rfc3339(record.received_at),
+        }
+    }
+
+    fn csv(&self) -> Result<Vec<u8>> {
+        let number = self.payload_format_version.map(|number| number.to_string());
+        csv_line(&[
+            &self.id.to_string(),
+            self.arch,
+            self.bios_version.unwrap_or(""),
+            self.board_name.unwrap_or(""),
+            self.build,
+            self.classification,
+            self.cpu_model.unwrap_or(""),
+            self.event_id.as_deref().unwrap_or(""),
+            if self.external { "true" } else { "false" },
+            self.kernel_version,
+            self.machine_id,
+            self.machine_type,
+            self.payload,
+            number.as_deref().unwrap_or(""),
+            &self.record_format_version.to_string(),
+            &self.severity.to_string(),
+            self.system_name.unwrap_or(""),
+            &self.ts_capture,
+            &self.ts_reception,
+        ])
+    }
+}
+
+fn csv_line(cells: &[&str]) -> Result<Vec<u8>> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let cannot = |error: &dyn std::fmt::Display| Error::internal(format!("Cannot write CSV: {error}"));
+    writer.write_record(cells).map_err(|error| cannot(&error))?;
+    writer.into_inner().map_err(|error| cannot(&error))
+}
+
+/// How an export ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// So many records were written, all there are.
+    Whole(u64),
+    /// Who read them has gone.
+    ReaderGone,
+}
+
+/// Writes the records that a filter chooses, of those that are stored now. `progress` is told how many ids of how many
+/// were looked at, and how many records were written.
+pub fn export(
+    app: &App,
+    filter: &RecordFilter,
+    format: Format,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(u64, u64, u64),
+) -> Result<Ended> {
+    let (oldest, newest) = app.store.record_id_bounds()?.unwrap_or((1, 0));
+    let total = (newest - oldest + 1).unsigned_abs();
+    let mut walk = ExportWalk::new(filter.clone(), oldest - 1);
+    let mut written = 0;
+    let mut lines = format.head()?;
+    loop {
+        match out.write_all(&lines) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Ended::ReaderGone),
+            Err(error) => return Err(cannot_write(error)),
+        }
+        progress((walk.after_id() - oldest + 1).unsigned_abs(), total, written);
+        let Some(batch) = walk.next(&app.store, newest)? else { break };
+        lines.clear();
+        for record in &batch.records {
+            lines.extend(format.line(record)?);
+        }
+        written += batch.records.len() as u64;
+    }
+    match out.flush() {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Ended::ReaderGone),
+        Err(error) => Err(cannot_write(error)),
+        Ok(()) => Ok(Ended::Whole(written)),
+    }
+}
+
+fn cannot_write(error: std::io::Error) -> Error {
+    Error::busy("Cannot write the exported records").because(error)
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Retention: removing what has been kept long enough, and the oldest of the least severe where the database is too
+//! large. What is over in the fleet is `ops::fleet::retention`; when all this runs by itself is `daily`.
+
+mod daily;
+mod size;
+
+pub use daily::Purging;
+pub use size::{SizeWarning, size_warning};
+
+use crate::error::{Error, Result};
+use crate::model::audit::{Actor, Audit};
+use crate::model::retention::{Retention, Verdict};
+use crate::ops::App;
+use crate::ops::fleet::retention::{FleetPurge, purge_fleet};
+use crate::store::{Chosen, Deletion, Lock, RecordTraits};
+use std::collections::HashMap;
+
+/// The lock that keeps two purges apart, beside the database.
+const LOCK_NAME: &str = "muster.purge.lock";
+/// Records are deleted after so many were found to be old enough.
+const CHOSEN_MAX: usize = 10_000;
+
+/// Whether anything is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// What is too old goes.
+    Apply,
+    /// It is counted only.
+    DryRun,
+}
+
+/// Told how far it is (done, total, what is being done); false ends it early.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64, &str) -> bool;
+
+/// What a purge removed, or would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Records for each rule, by its text, in the order of the configuration, and first those that no rule matches.
+    pub records: Vec<(String, u64)>,
+    /// Records for the size of the database.
+    pub for_size: u64,
+    /// What was over in the fleet.
+    pub fleet: FleetPurge,
+    /// Classifications, builds and hardware profiles that no record has any more; 0 where nothing is changed.
+    pub strings: usize,
+    /// Entries of the audit log, sessions and tokens that have ended.
+    pub others: usize,
+    /// By how many bytes the database stays over its limit.
+    pub bytes_over: u64,
+}
+
+/// Removes all that retention says, or counts it. Busy where another purge runs, or where `progress` said to end.
+pub fn purge(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -> Result<Purged> {
+    let _lock = (mode == Mode::Apply)
+        .then(|| Lock::take_named(&app.config.data_dir, LOCK_NAME, &actor.origin))
+        .transpose()?;
+    let now = app.clock.now();
+    let mut purged = Purged { records: purge_records(app, actor, mode, progress)?, ..Purged::default() };
+    purged.fleet = purge_fleet(app, actor, mode, progress)?;
+    if mode == Mode::DryRun {
+        let (for_size, bytes_over) = size::would_remove(app)?;
+        return Ok(Purged { for_size, bytes_over, ..purged });
+    }
+    purged.others = purge_others(app, now)?;
+    purged.strings = app.store.sweep_strings()?;
+    (purged.for_size, purged.bytes_over) = size::enforce(app, actor, progress)?;
+    app.store.set_purged_at(now)?;
+    let mut goes_on = true;
+    app.store.tidy(|| {
+        goes_on = progress(0, 0, "giving space back");
+        goes_on
+    })?;
+    if goes_on { Ok(purged) } else { Err(ended()) }
+}
+
+fn ended() -> Error {
+    Error::busy("The purge was ended early; what is left goes with the next one")
+}
+
+fn retention(app: &App) -> Retention<'_> {
+    Retention { days: app.config.retention.days, rules: &app.config.retention.rules }
+}
+
+/// The reasons that are counted: no rule, then each rule.
+fn reasons(retention: &Retention<'_>) -> Vec<String> {
+    let rules = retention.rules.iter().map(|rule| rule.text());
+    std::iter::once(format!("no rule, days={}", retention.days)).chain(rules).collect()
+}
+
+fn purge_records(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -> Result<Vec<(String, u64)>> {
+    let retention = retention(app);
+    let reasons = reasons(&retention);
+    let now = app.clock.now();
+    let mut counts = vec![0; reasons.len()];
+    let Some(days) = retention.days_least() else { return Ok(reasons.into_iter().zip(counts).collect()) };
+    let Some((first, end)) = app.store.ids_received_before(now - days * crate::model::time::DAY_SECS)? else {
+        return Ok(reasons.into_iter().zip(counts).collect());
+    };
+    let audit = Audit::new(actor, "record.purge", "records kept long enough");
+    let mut deletion = Deletion::new(audit, reasons.clone());
+    let mut judge = Judge::new(app, retention);
+    let mut chosen = Vec::new();
+    let mut next = app.store.next_record_id(first, end)?;
+    while let Some(from) = next {
+        if !progress((from - first).unsigned_abs(), (end - first).unsigned_abs(), "records") {
+            return Err(ended());
+        }
+        let records = app.store.record_traits(from, end, retention.asks_for_machine())?;
+        for record in &records {
+            let verdict = judge.verdict(record)?;
+            if verdict.is_over(record.received_at, now) {
+                let reason = verdict.rule.map_or(0, |rule| rule + 1);
+                counts[reason] += 1;
+                chosen.push(Chosen { id: record.id, reason });
+            }
+        }
+        next = match records.last() {
+            Some(last) => app.store.next_record_id(last.id + 1, end)?,
+            None => None,
+        };
+        if mode == Mode::DryRun {
+            chosen.clear();
+        }
+        // In lots, so that the progress moves and an end is heard.
+        for lot in chosen.chunks(CHOSEN_MAX) {
+            app.store.delete_records(&mut deletion, lot.to_vec())?;
+        }
+        chosen.clear();
+    }
+    if mode == Mode::Apply {
+        counts = deletion.deleted().to_vec();
+    }
+    Ok(reasons.into_iter().zip(counts).collect())
+}
+
+/// Applies the rules to records as the store gives them.
+pub(crate) struct Judge<'a> {
+    app: &'a App,
+    retention: Retention<'a>,
+    names: HashMap<i64, String>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(app: &'a App, retention: Retention<'a>) -> Judge<'a> {
+        Judge { app, retention, names: HashMap::new() }
+    }
+
+    fn verdict(&mut self, record: &RecordTraits) -> Result<Verdict> {
+        if !self.names.contains_key(&record.classification_id) {
+            self.names = self.app.store.classification_names()?;
+        }
+        // One that is missing was swept with its last record meanwhile.
+        let name = self.names.get(&record.classification_id).map_or("", String::as_str);
+        Ok(self.retention.verdict(record.severity, name, &record.machine_id))
+    }
+}
+
+/// Entries of the audit log by their age, and what has ended by itself.
+fn purge_others(app: &App, now: i64) -> Result<usize> {
+    let days = app.config.retention.audit_days;
+    let audit = match days {
+        0 => 0,
+        days => app.store.delete_audit_before(now - days * crate::model::time::DAY_SECS)?,
+    };
+    Ok(audit + app.store.delete_ended(now)?)
+}

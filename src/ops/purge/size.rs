@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The limit on the bytes of the database: the oldest records of the least severity go first, and what a rule keeps for
+//! ever stays.
+
+use super::{Judge, Progress, ended, retention};
+use crate::error::Result;
+use crate::model::audit::{Actor, Audit};
+use crate::model::record::Severity;
+use crate::ops::App;
+use crate::store::{Chosen, Deletion};
+
+/// Once over the limit, the database is brought to this many hundredths of it, so that this is not needed every time.
+const GOAL_PERCENT: u64 = 95;
+/// The page warns from here on.
+const WARN_PERCENT: u64 = 90;
+/// Most records that are deleted before the size is looked at again.
+const LOT_RECORDS: usize = 500;
+
+/// What the page says of the database's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeWarning {
+    /// Bytes in use.
+    pub used_bytes: u64,
+    /// The limit.
+    pub bytes_max: u64,
+    /// True where nothing is left that may go.
+    pub is_goal_missed: bool,
+}
+
+/// What is to be said of the size; none below nine tenths of the limit, or where there is none.
+pub fn size_warning(app: &App) -> Result<Option<SizeWarning>> {
+    let bytes_max = app.config.retention.database_bytes_max;
+    if bytes_max == 0 {
+        return Ok(None);
+    }
+    let used_bytes = app.store.database_bytes()?.used;
+    if used_bytes < bytes_max / 100 * WARN_PERCENT {
+        return Ok(None);
+    }
+    let is_goal_missed = used_bytes > bytes_max && app.store.database_bytes_over()? > 0;
+    Ok(Some(SizeWarning { used_bytes, bytes_max, is_goal_missed }))
+}
+
+/// Roughly how many records would go, and by how many bytes the database is over its limit now.
+pub(super) fn would_remove(app: &App) -> Result<(u64, u64)> {
+    let (used, max) = (app.store.database_bytes()?.used, app.config.retention.database_bytes_max);
+    if max == 0 || used <= max {
+        return Ok((0, 0));
+    }
+    Ok((records_of_bytes(app, used, used - max / 100 * GOAL_PERCENT)?, used - max))
+}
+
+/// How many records take so many of the bytes that are used, on an average.
+fn records_of_bytes(app: &App, used: u64, bytes: u64) -> Result<u64> {
+    let records = app.store.count_records()?.unsigned_abs();
+    Ok(bytes / (used / records.max(1)).max(1))
+}
+
+/// Brings the database under its limit: how many records went, and by how many bytes it is still over.
+pub(super) fn enforce(app: &App, actor: &Actor, progress: Progress<'_>) -> Result<(u64, u64)> {
+    let max = app.config.retention.database_bytes_max;
+    let used = app.store.database_bytes()?.used;
+    if max == 0 || used <= max {
+        note_over(app, 0)?;
+        return Ok((0, 0));
+    }
+    log::info!(
+        "The database has {used} bytes, more than retention.database_bytes_max; the oldest records go"
+    );
+    let audit = Audit::new(actor, "record.purge", "records beyond retention.database_bytes_max");
+    let mut deletion = Deletion::new(audit, vec!["size".to_owned()]);
+    let goal = max / 100 * GOAL_PERCENT;
+    for severity in Severity::ALL {
+        if remove_oldest(app, &mut deletion, severity, used, goal, progress)? {
+            break;
+        }
+    }
+    if deletion.n_deleted() > 0 {
+        app.store.sweep_strings()?;
+    }
+    let over = app.store.database_bytes()?.used.saturating_sub(max);
+    note_over(app, over)?;
+    Ok((deletion.n_deleted(), over))
+}
+
+/// Removes the oldest of a severity until the goal is reached; false where there is no more of it that may go.
+fn remove_oldest(
+    app: &App,
+    deletion: &mut Deletion,
+    severity: Severity,
+    used_at_first: u64,
+    goal: u64,
+    progress: Progress<'_>,
+) -> Result<bool> {
+    let mut judge = Judge::new(app, retention(app));
+    let mut above_id = 0;
+    loop {
+        let used = app.store.database_bytes()?.used;
+        if used <= goal {
+            return Ok(true);
+        }
+        let done = used_at_first.saturating_sub(used);
+        if !progress(done, used_at_first - goal, "bytes over the limit") {
+            return Err(ended());
+        }
+        let records = app.store.record_traits_of_severity(severity, above_id, LOT_RECORDS)?;
+        if records.is_empty() {
+            return Ok(false);
+        }
+        // Of a small database a full lot would be far too much.
+        let wanted = records_of_bytes(app, used, used - goal)?.max(1);
+        let mut chosen = Vec::new();
+        for record in &records {
+            if chosen.len() as u64 >= wanted {
+                break;
+            }
+            above_id = record.id;
+            let verdict = judge.verdict(record)?;
+            if verdict.rule.is_none() || verdict.days > 0 {
+                chosen.push(Chosen { id: record.id, reason: 0 });
+            }
+        }
+        app.store.delete_records(deletion, chosen)?;
+    }
+}
+
+fn note_over(app: &App, bytes: u64) -> Result<()> {
+    if bytes > 0 {
+        log::warn!(
+            "The database stays {bytes} bytes over retention.database_bytes_max: what is left is kept for ever by \
+             rules or is not records; raise the limit or change retention.rules"
+        );
+    }
+    if app.store.database_bytes_over()? != bytes {
+        app.store.set_database_bytes_over(bytes)?;
+    }
+    Ok(())
+}

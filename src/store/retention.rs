@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What retention asks of the records, and what it remembers: when it ran, and whether its goal was missed.
+
+use crate::error::Result;
+use crate::model::record::Severity;
+use crate::model::time::DAY_SECS;
+use crate::store::derived::day_of;
+use crate::store::meta::{meta, set_meta};
+use crate::store::record_insert::StoredMachineId;
+use crate::store::record_list::newest_id;
+use crate::store::time_index::id_range;
+use crate::store::{READ_MOST, Store, open};
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::collections::HashMap;
+
+/// Records that one reading looks at.
+pub const WINDOW_RECORDS: i64 = 20_000;
+
+/// Rows of the audit log that one transaction deletes.
+const ROWS_PER_CHANGE_MAX: i64 = 500;
+/// A token that has ended is shown for this long.
+const TOKEN_SHOWN_SECS: i64 = 30 * DAY_SECS;
+
+/// When records were last looked at for their age.
+const PURGED_AT: &str = "purged_at";
+/// Bytes by which the database could not be brought under its limit.
+const BYTES_OVER: &str = "database_bytes_over";
+
+/// What a rule of retention asks of a record.
+#[derive(Clone, Debug)]
+pub struct RecordTraits {
+    /// Its id.
+    pub id: i64,
+    /// When it was received.
+    pub received_at: i64,
+    /// Its severity.
+    pub severity: Severity,
+    /// The id of its classification.
+    pub classification_id: i64,
+    /// Its machine id; empty where it was not asked for.
+    pub machine_id: String,
+}
+
+/// How large the database is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseBytes {
+    /// What the file takes.
+    pub file: u64,
+    /// What of it is in use; the rest is given back step by step.
+    pub used: u64,
+}
+
+const TRAITS: &str = "SELECT id, received_at, severity, classification_id, machine_id FROM records";
+
+impl Store {
+    /// The ids between which every record lies that was received before `before`: first, and one past the last. Others
+    /// may lie there too.
+    pub fn ids_received_before(&self, before: i64) -> Result<Option<(i64, i64)>> {
+        self.read(READ_MOST, |connection| {
+            let oldest: Option<i64> =
+                connection.prepare_cached("SELECT min(id) FROM records")?.query_row([], |row| row.get(0))?;
+            let range = id_range(connection, None, Some(before))?;
+            Ok(match (oldest, range) {
+                (Some(oldest), Some((first, end))) if first.max(oldest) < end => {
+                    Some((first.max(oldest), end))
+                }
+                _ => None,
+            })
+        })
+    }
+
+    /// The records with the next [`WINDOW_RECORDS`] ids from `first` on and below `end`, ascending.
+    pub fn record_traits(&self, first: i64, end: i64, has_machine_id: bool) -> Result<Vec<RecordTraits>> {
+        let sql = format!("{TRAITS} WHERE id >= ?1 AND id < ?2 ORDER BY id");
+        let end = end.min(first.saturating_add(WINDOW_RECORDS));
+        self.traits(&sql, rusqlite::params![first, end], has_machine_id)
+    }
+
+    /// The oldest records of a severity above an id, ascending, at most `rows_max`.
+    pub fn record_traits_of_severity(
+        &self,
+        severity: Severity,
+        above_id: i64,
+        rows_max: usize,
+    ) -> Result<Vec<RecordTraits>> {
+        let sql = format!(
+            "{TRAITS} INDEXED BY records__severity WHERE severity = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+        );
+        self.traits(&sql, rusqlite::params![severity.number(), above_id, rows_max as i64], true)
+    }
+
+    fn traits(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        has_machine_id: bool,
+    ) -> Result<Vec<RecordTraits>> {
+        self.read(READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut rows = statement.query(values)?;
+            let mut traits = Vec::new();
+            while let Some(row) = rows.next()? {
+                traits.push(traits_of(row, has_machine_id)?);
+            }
+            Ok(traits)
+        })
+    }
+
+    /// The names of all classifications by id.
+    pub fn classification_names(&self) -> Result<HashMap<i64, String>> {
+        self.read(READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached("SELECT id, name FROM classifications")?;
+            let names = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// How large the database is now, without its log.
+    pub fn database_bytes(&self) -> Result<DatabaseBytes> {
+        self.read(READ_MOST, |connection| {
+            let pages = |name| Ok::<_, rusqlite::Error>(open::pragma(connection, name)?.unsigned_abs());
+            let (all, free, page_bytes) =
+                (pages("page_count")?, pages("freelist_count")?, pages("page_size")?);
+            Ok(DatabaseBytes { file: all * page_bytes, used: all.saturating_sub(free) * page_bytes })
+        })
+    }
+
+    /// When retention ran last; none where it never did.
+    pub fn purged_at(&self) -> Result<Option<i64>> {
+        self.read(READ_MOST, |connection| number(connection, PURGED_AT))
+    }
+
+    /// Notes that retention ran.
+    pub fn set_purged_at(&self, at: i64) -> Result<()> {
+        self.writer().change(false, move |write| set_meta(write.connection, PURGED_AT, &at.to_string()))
+    }
+
+    /// By how many bytes the database could not be brought under its limit, 0 where it was.
+    pub fn database_bytes_over(&self) -> Result<u64> {
+        let over = self.read(READ_MOST, |connection| number(connection, BYTES_OVER))?;
+        Ok(over.unwrap_or(0).unsigned_abs())
+    }
+
+    /// Notes by how many bytes it could not be brought there.
+    pub fn set_database_bytes_over(&self, bytes: u64) -> Result<()> {
+        self.writer().change(false, move |write| set_meta(write.connection, BYTES_OVER, &bytes.to_string()))
+    }
+
+    /// Deletes entries of the audit log before `before`; how many.
+    pub fn delete_audit_before(&self, before: i64) -> Result<usize> {
+        let mut n_deleted = 0;
+        loop {
+            let deleted = self.writer().change(false, move |write| {
+                Ok(write
+                    .connection
+                    .prepare_cached(
+                        "DELETE FROM audit WHERE changed_at < ?1
+                         AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
+                    )?
+                    .execute([before, ROWS_PER_CHANGE_MAX])?)
+            })?;
+            n_deleted += deleted;
+            if deleted == 0 {
+                return Ok(n_deleted);
+            }
+        }
+    }
+
+    /// Deletes sessions and API tokens that have ended, and the numbers of new strings of past days; how many.
+    pub fn delete_ended(&self, now: i64) -> Result<usize> {
+        self.writer().change(false, move |write| {
+            let run = |sql: &str, value: i64| write.connection.prepare_cached(sql)?.execute([value]);
+            Ok(run("DELETE FROM sessions WHERE until_at < ?1", now)?
+                + run("DELETE FROM api_tokens WHERE until_at < ?1", now - TOKEN_SHOWN_SECS)?
+                + run("DELETE FROM new_values WHERE day < ?1", day_of(now))?)
+        })
+    }
+
+    /// The id behind that of the newest record: the end of a walk that later records do not lengthen.
+    pub fn walk_end(&self) -> Result<i64> {
+        self.read(READ_MOST, |connection| Ok(newest_id(connection)? + 1))
+    }
+
+    /// The id of the first record from `id` on and below `end`.
+    pub fn next_record_id(&self, id: i64, end: i64) -> Result<Option<i64>> {
+        self.read(READ_MOST, |connection| {
+            Ok(connection
+                .prepare_cached("SELECT id FROM records WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1")?
+                .query_row([id, end], |row| row.get(0))
+                .optional()?)
+        })
+    }
+}
+
+fn number(connection: &Connection, name: &str) -> Result<Option<i64>> {
+    Ok(meta(connection, name)?.and_then(|text| text.parse().ok()))
+}
+
+fn traits_of(row: &Row<'_>, has_machine_id: bool) -> Result<RecordTraits> {
+    Ok(RecordTraits {
+        id: row.get(0)?,
+        received_at: row.get(1)?,
+        // The table allows no other number.
+        severity: Severity::from_number(row.get(2)?).unwrap_or(Severity::Critical),
+        classification_id: row.get(3)?,
+        machine_id: match has_machine_id {
+            true => StoredMachineId::from_value(row.get_ref(4)?).text(),
+            false => String::new(),
+        },
+    })
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `retention.database_bytes_max`: the oldest of the least severity go first, what is kept for ever stays, the page
+//! says so.
+
+use super::{Place, assert_all_exact};
+use crate::store::record;
+use crate::support::Server;
+use crate::support::server::Options;
+use muster::clock::Clock;
+use muster::model::record::NewRecord;
+
+/// Records of all severities with payloads that do not shrink.
+fn large(n: u64) -> Vec<(NewRecord, i64)> {
+    let now = Clock::system().now();
+    let mut seed = 1_u64;
+    let mut text = || {
+        let words = (0..1_200).map(|_| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            format!("{seed:016x}")
+        });
+        words.collect::<String>()
+    };
+    (0..n)
+        .map(|number| (NewRecord { payload: text(), ..record(number) }, now - 1_000 + number as i64))
+        .collect()
+}
+
+fn config(bytes_max: i64, rules: &str) -> String {
+    format!("[retention]\ndays = 0\ndatabase_bytes_max = {bytes_max}\nrules = [{rules}]\n")
+}
+
+fn used(place: &Place) -> i64 {
+    (place.number("PRAGMA page_count") - place.number("PRAGMA freelist_count"))
+        * place.number("PRAGMA page_size")
+}
+
+fn page(place: &Place, config: &str) -> String {
+    let server = Server::start_with(Options {
+        data_dir: Some(place.data_dir()),
+        config: Some(config.to_owned()),
+        ..Options::default()
+    });
+    server.get("/records").text()
+}
+
+#[test]
+fn the_oldest_of_the_least_severity_go_first() {
+    let place = Place::new("");
+    place.load(large(1_000));
+    let limit = used(&place) * 2 / 3;
+    let config = config(limit, "\"machine_id=00000000000000000000000000000001 days=0\"");
+    place.configure(&config);
+    assert!(page(&place, &config).contains("Beyond the limit the oldest records"));
+    let out = place.run_well(&["purge", "--dry-run"]);
+    assert!(out.contains("for retention.database_bytes_max, roughly"), "{out}");
+    assert_eq!(place.ids().len(), 1_000);
+    place.run_well(&["purge"]);
+    assert!(used(&place) <= limit && used(&place) > limit / 2, "{} {limit}", used(&place));
+    assert!(place.audit()[0].1.contains("retention.database_bytes_max"));
+    // A quarter is of severity 1: but for those of the machine, all of them went before any of severity 3.
+    let spared = "machine_id <> x'00000000000000000000000000000001'";
+    assert_eq!(place.number(&format!("SELECT count(*) FROM records WHERE severity = 1 AND {spared}")), 0);
+    assert_eq!(place.number("SELECT count(*) FROM records WHERE severity >= 3"), 500);
+    assert_eq!(place.number(&format!("SELECT count(*) FROM records WHERE NOT {spared}")), 200);
+    let (first_left, n_gone) = (
+        place.number(&format!("SELECT min(id) FROM records WHERE severity = 2 AND {spared}")),
+        1_000 - place.ids().len(),
+    );
+    assert!(first_left > 2 && n_gone > 200, "{first_left} {n_gone}");
+    assert_eq!(
+        place.number(&format!(
+            "SELECT count(*) FROM records WHERE severity = 2 AND {spared} AND id > {first_left}"
+        )) + 1,
+        place.number(&format!("SELECT count(*) FROM records WHERE severity = 2 AND {spared}"))
+    );
+    assert_all_exact(&place.data_dir());
+    let page = page(&place, &config);
+    assert_eq!(page.contains("Beyond the limit"), used(&place) * 100 >= limit * 90);
+}
+
+#[test]
+fn a_goal_that_cannot_be_reached_is_told() {
+    let place = Place::new("");
+    place.load(large(300));
+    let limit = used(&place) / 2;
+    let config = config(limit, "\"classification=org.clearlinux/* days=0\"");
+    place.configure(&config);
+    let (code, out, err) = place.run(&["purge"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("stays") && err.contains("kept for ever by rules"), "{out}{err}");
+    assert_eq!(place.ids().len(), 300);
+    assert!(page(&place, &config).contains("It cannot be made smaller"));
+    // With room it is forgotten.
+    let roomy = config.replace(&limit.to_string(), &(limit * 10).to_string());
+    place.configure(&roomy);
+    place.run_well(&["purge"]);
+    assert_eq!(place.number("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'database_bytes_over'"), 0);
+    assert!(!page(&place, &roomy).contains("retention.database_bytes_max"));
+}
