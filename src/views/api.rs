@@ -61,7 +61,7 @@ fn one(path: &str, method: &str, operation: &Value) -> Markup {
             @if let Some(about) = operation["description"].as_str() { p { (about) } }
             p.muted { "Who may ask: " (who(&operation["security"])) }
             @if !parameters.is_empty() {
-                div.scroll {
+                div.sheet {
                     table {
                         thead { tr { th { "Parameter" } th { "In" } th { "What" } th { "Type" } } }
                         tbody {

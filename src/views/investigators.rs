@@ -99,7 +99,7 @@ pub fn render(data: &Data, asked: &Asked<'_>, draft: &Draft) -> Page {
 
 fn table(data: &Data) -> Markup {
     html! {
-        table.entries {
+        div.sheet { table.entries {
             caption.unseen { "Investigators, by id" }
             thead {
                 tr {
@@ -125,7 +125,7 @@ fn table(data: &Data) -> Markup {
                     }
                 }
             }
-        }
+        } }
     }
 }
 

@@ -29,7 +29,9 @@ pub fn public_key(web: &Web, call: &Call) -> Result<Response> {
     Ok(match row.and_then(|row| row.public_key) {
         Some(key) => respond::data(200, "text/plain", key).with_unique_header("Cache-Control", "no-cache"),
         None => {
+            // It quotes what has unusual characters; here everything is quoted, as MIG does.
             let shown = shortened(given);
+            let shown = shown.trim_matches('\'');
             let text = format!("Invalid Fingerprint : No PublicKey found for fingerprint '{shown}'");
             respond::data(404, "text/plain", text)
         }

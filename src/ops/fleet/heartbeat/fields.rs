@@ -333,7 +333,8 @@ impl Faults {
             self.check_text("tags", name);
             self.check_text("tags", value);
         }
-        tags.into_iter().collect()
+        // A tag without a name says nothing, and no target could ask for it.
+        tags.into_iter().filter(|(name, _)| !name.is_empty()).collect()
     }
 
     /// All faults in one message that begins as MIG's, or none.
@@ -368,7 +369,7 @@ mod tests {
                 "isProxied": true, "proxy": "p:3128", "addresses": ["10.0.0.1/8"], "publicIP": "192.0.2.7",
                 "modules": ["file"],
             },
-            "tags": [{"name": "operator", "value": "IT"}, {"name": "operator", "value": "OT"}],
+            "tags": [{"name": "", "value": "x"}, {"name": "operator", "value": "IT"}, {"name": "operator", "value": "OT"}],
         })
     }
 

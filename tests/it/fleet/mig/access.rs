@@ -285,3 +285,13 @@ fn two_programs_of_mig_that_start_in_one_second_may_read_with_the_same_token() {
     assert_eq!(ask("POST", "/api/v1/investigator/update/", mig), 401);
     assert_eq!(ask("GET", DASHBOARD, "curl/8"), 401);
 }
+
+#[test]
+fn failures_of_the_gate_are_told_in_migs_form_and_quoted_once() {
+    let server = Server::start();
+    let answer = server.request("DELETE", "/api/v1/dashboard", &[], b"");
+    assert_eq!(answer.status, 405);
+    assert!(answer.json()["collection"]["error"]["message"].as_str().unwrap().contains("DELETE"));
+    let text = server.get("/api/v1/publickey/a%20b").text();
+    assert!(text.ends_with("fingerprint 'a%20b'") || text.ends_with("fingerprint 'a b'"), "{text}");
+}
