@@ -100,8 +100,7 @@ fn main() -> ExitCode {
         let signer = Signer::new();
         let api_key = investigator(&dir, Some(&signer.public_key()));
         let connections = (4 * options.waiting).to_string();
-        let muster =
-            Muster::start_with("muster", &dir, &[("MUSTER_HTTP_CONNECTIONS_MAX", &connections)], "http");
+        let muster = Muster::start_with("muster", &dir, &[("MUSTER_HTTP_CONNECTIONS_MAX", &connections)]);
         is_whole &= action::run(muster.process(), &signer, &api_key, options.waiting);
         muster.stop_and_compare();
     }
