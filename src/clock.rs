@@ -63,7 +63,6 @@ fn system_now_precisely() -> (i64, u32) {
     (now.timestamp(), now.timestamp_subsec_nanos().min(999_999_999))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
 fn system_offset_secs() -> i64 {
     i64::from(chrono::Local::now().offset().local_minus_utc())
 }

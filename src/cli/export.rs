@@ -281,13 +281,17 @@ impl NewFile {
 /// What is written, perhaps compressed.
 enum Packed<W: Write> {
     Plain(BufWriter<W>),
-    Gzip(GzEncoder<BufWriter<W>>),
+    Gzip(Box<GzEncoder<BufWriter<W>>>),
 }
 
 impl<W: Write> Packed<W> {
     fn new(out: W, is_gzip: bool) -> Packed<W> {
         let out = BufWriter::with_capacity(BUFFER_BYTES, out);
-        if is_gzip { Packed::Gzip(GzEncoder::new(out, Compression::default())) } else { Packed::Plain(out) }
+        if is_gzip {
+            Packed::Gzip(Box::new(GzEncoder::new(out, Compression::default())))
+        } else {
+            Packed::Plain(out)
+        }
     }
 
     fn finish(self) -> io::Result<()> {

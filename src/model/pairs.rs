@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_query_is_decoded_pair_by_pair() {
-        let cases: [(&str, Option<&[(&str, &str)]>); 7] = [
+        type Case<'a> = (&'a str, Option<&'a [(&'a str, &'a str)]>);
+        let cases: [Case; 7] = [
             ("", Some(&[])),
             ("severity=1&machine_id=ab", Some(&[("severity", "1"), ("machine_id", "ab")])),
             ("payload=a%26b%3Dc+d", Some(&[("payload", "a&b=c d")])),

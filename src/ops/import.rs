@@ -250,7 +250,7 @@ impl Run<'_> {
         let limits = app.ingest_limits();
         let mut batch = Batch::default();
         let mut is_last_cut = false;
-        while let Some(row) = rows.next() {
+        while let Some(row) = rows.next_row() {
             is_last_cut = self.take(&row, &limits, &mut batch)?;
             if batch.rows >= self.batch_rows || batch.bytes >= BATCH_BYTES_MAX {
                 self.store(std::mem::take(&mut batch), false)?;

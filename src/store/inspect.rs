@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A look at a database file that changes nothing and needs no current one: for `muster doctor`.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::checkpoint::wal_bytes;
 use crate::store::{SCHEMA_VERSION, database_path, meta, open};
 use rusqlite::Connection;
@@ -63,7 +63,7 @@ fn current(connection: &Connection) -> Result<CurrentInspection> {
     let one =
         |sql: &str| -> rusqlite::Result<Option<i64>> { connection.query_row(sql, [], |row| row.get(0)) };
     let time = |name: &str| -> Result<Option<i64>> {
-        Ok(meta::meta(connection, name).map_err(Error::from)?.and_then(|text| text.parse().ok()))
+        Ok(meta::meta(connection, name)?.and_then(|text| text.parse().ok()))
     };
     Ok(CurrentInspection {
         records: one("SELECT sum(records) FROM severities")?.unwrap_or_default(),

@@ -100,7 +100,7 @@ pub fn disk(config: &Config) -> Vec<Finding> {
         findings.push(Finding::fail(CHECK, message, "see the kernel's log, and mount it writable"));
     }
     if let Ok(stat) = statfs(dir) {
-        let magic = i64::from(stat.f_type) & 0xffff_ffff;
+        let magic = stat.f_type & 0xffff_ffff;
         if let Some((_, name, why)) = FILE_SYSTEMS.iter().find(|(known, ..)| *known == magic) {
             let message = format!("{} is on {name}: {why}", dir.display());
             findings.push(Finding::warn(CHECK, message, "keep the data directory on a local disk"));

@@ -55,7 +55,7 @@ impl<R: BufRead> RawRows<R> {
     }
 
     /// The next row; none at the end of the file or where it cannot be read on.
-    pub fn next(&mut self) -> Option<RawRow> {
+    pub fn next_row(&mut self) -> Option<RawRow> {
         let mut row = RawRow { begin: self.offset, line: self.line, ..RawRow::default() };
         let mut is_quoted = false;
         while !row.is_ended {
@@ -148,7 +148,7 @@ mod tests {
     fn rows(text: &[u8], shape: Shape, bytes_max: usize) -> Vec<RawRow> {
         // A buffer of three bytes, so that everything is parted somewhere.
         let mut rows = RawRows::new(std::io::BufReader::with_capacity(3, text), shape, bytes_max);
-        std::iter::from_fn(|| rows.next()).collect()
+        std::iter::from_fn(|| rows.next_row()).collect()
     }
 
     #[test]

@@ -17,7 +17,7 @@ fn read_back(format: Format, lines: &[u8]) -> Vec<(NewRecord, i64)> {
     let mut rows = RawRows::new(lines, shape, 1 << 23);
     let mut head = None;
     let mut found = Vec::new();
-    while let Some(row) = rows.next() {
+    while let Some(row) = rows.next_row() {
         let item = match (format, &head) {
             (Format::Ndjson, _) => from_json(&row.bytes, &LIMITS, &mut Unknown::default()),
             (Format::Csv, None) => {
