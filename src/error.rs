@@ -5,6 +5,7 @@
 //! remedy. What only we should see (an SQL error, a path inside a library) is the source: it is logged, never sent.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 /// The result of everything that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -101,7 +102,8 @@ pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     is_quiet: bool,
-    retry_after_secs: Option<u64>,
+    // In one word with the two above: an error as large as this one still fits where a deep target is read.
+    retry_after_secs: Option<NonZeroU32>,
 }
 
 impl Error {
@@ -147,15 +149,15 @@ impl Error {
         self
     }
 
-    /// The same error, which passes in so many seconds: what Retry-After says.
+    /// The same error, which passes in so many seconds, at least one: what Retry-After says.
     pub fn retry_after(mut self, secs: u64) -> Error {
-        self.retry_after_secs = Some(secs);
+        self.retry_after_secs = NonZeroU32::new(u32::try_from(secs).unwrap_or(u32::MAX).max(1));
         self
     }
 
     /// After so many seconds it may be tried again; none where that is not known.
     pub fn retry_after_secs(&self) -> Option<u64> {
-        self.retry_after_secs
+        self.retry_after_secs.map(|secs| u64::from(secs.get()))
     }
 
     /// The level at which it is logged: that of its kind, debug where it is quiet.

@@ -109,7 +109,7 @@ fn parameters<'a>(operation: &'a Value, place: &'a str) -> impl Iterator<Item = 
 }
 
 /// The description of an answer of the collector or the API.
-fn schema_of<'a>(operation: &'a Value, status: u16) -> &'a Value {
+fn schema_of(operation: &Value, status: u16) -> &Value {
     let answer = &operation["responses"][status.to_string()];
     assert!(answer.is_object(), "{status} is not described: {operation:#}");
     &answer["content"]["application/json"]["schema"]

@@ -18,7 +18,7 @@ fn text_of(answer: &Answer, id: &str) -> String {
 }
 
 #[test]
-fn an_admin_manages_accounts_and_stays_one() {
+fn an_admin_makes_accounts() {
     let server = start("");
     add(&server, "ada", "admin");
     let ada = login(&server, "ada");
@@ -42,7 +42,14 @@ fn an_admin_manages_accounts_and_stays_one() {
         read_document(&answer.text());
         assert!(answer.text().contains(says) && !answer.text().contains(PASSWORD), "{}", answer.text());
     }
-    // The last admin stays.
+}
+
+#[test]
+fn the_last_admin_stays() {
+    let server = start("");
+    add(&server, "ada", "admin");
+    let ada = login(&server, "ada");
+    let post = |path: &str, form: &[(&str, &str)]| send_own(&server, path, &ada, form);
     for (path, form) in
         [("role", ("role", "viewer")), ("status", ("status", "disabled")), ("remove", ("x", ""))]
     {
@@ -51,6 +58,16 @@ fn an_admin_manages_accounts_and_stays_one() {
         assert!(answer.text().contains("There must be an active admin"), "{}", answer.text());
     }
     assert!(counts(&server, &ada), "what was refused ended nothing");
+}
+
+#[test]
+fn what_is_done_to_an_account_ends_its_logins() {
+    let server = start("");
+    add(&server, "ada", "admin");
+    let ada = login(&server, "ada");
+    let post = |path: &str, form: &[(&str, &str)]| send_own(&server, path, &ada, form);
+    let made = text_of(&post("/accounts", &[("name", "bob"), ("role", "viewer")]), "made_up");
+    let bob = secret_of(&try_login(&server, "bob", &made));
     let done = |answer: Answer| answer.header("location").map(str::to_owned);
     assert_eq!(
         done(post("/accounts/2/role", &[("role", "operator")])).as_deref(),
