@@ -285,7 +285,7 @@ fn old_path(head: &Head) -> Option<String> {
         None => Some("/".to_owned()),
         Some(b'?') => Some(format!("/{rest}")),
         // "//host" would lead away from here.
-        Some(b'/') => Some(format!("/{}", rest.trim_start_matches(['/', '\\']))),
+        Some(b'/') => Some(format!("/{}", rest.trim_start_matches(['/', '\\'])).replace('<', "%3C")),
         _ => None,
     }
 }

@@ -156,6 +156,15 @@ fn who_may_not_read_records_sees_no_figures() {
     let proxied = [("X-Forwarded-For".to_owned(), "192.0.2.1".to_owned())];
     assert_eq!(server.request("GET", "/metrics", &proxied, b"").status, 403);
     assert_eq!(server.get("/metrics").status, 200);
+    // Open for records alone.
+    let server = Server::start();
+    let outside = server.request("GET", "/metrics", &proxied, b"").text();
+    assert!(outside.contains("muster_records ") && server.get("/metrics").text().contains("muster_agents "));
+    for of_the_fleet in
+        ["muster_agents", "muster_commands", "muster_actions", "muster_accounts", "muster_sessions"]
+    {
+        assert!(!outside.contains(of_the_fleet), "{of_the_fleet}");
+    }
 }
 
 #[test]

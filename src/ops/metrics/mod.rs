@@ -27,8 +27,8 @@ pub struct Wire {
     pub handshakes: Option<(u64, u64)>,
 }
 
-/// All of them. Busy where the database cannot be read now.
-pub fn render(app: &App, wire: Wire) -> Result<String> {
+/// All of them, those of the fleet and of accounts only `with_fleet`. Busy where the database cannot be read now.
+pub fn render(app: &App, wire: Wire, with_fleet: bool) -> Result<String> {
     let now = app.clock.now();
     let figures = app.store.figures(now)?;
     let mut text = Text::default();
@@ -39,8 +39,10 @@ pub fn render(app: &App, wire: Wire) -> Result<String> {
     requests(&mut text, app, wire);
     tls(&mut text, app, wire);
     jobs(&mut text, app);
-    fleet(&mut text, &figures);
-    access(&mut text, app, &figures);
+    if with_fleet {
+        fleet(&mut text, &figures);
+        access(&mut text, app, &figures);
+    }
     process_of(&mut text, &Process::look());
     Ok(text.into_string())
 }

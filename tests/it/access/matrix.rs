@@ -22,6 +22,8 @@ const NOTHING: [&str; 10] = [
 
 /// Records and their views, open unless the configuration says otherwise, by decision.
 const READING: &[&str] = &[
+    "/api",
+    "/api/openapi.json",
     "/api/builds",
     "/api/crashes",
     "/api/crashes/blacklist",
@@ -36,6 +38,7 @@ const READING: &[&str] = &[
     "/api/stats",
     "/api/thermal",
     "/api/views/{name}",
+    "/metrics",
     "/builds",
     "/crashes",
     "/crashes/blacklist",

@@ -64,7 +64,9 @@ fn crawl(address: SocketAddr, fields: &[(&str, &str)]) -> BTreeSet<String> {
             // A proxy closes a connection after so many requests.
             Err(_) => {
                 connection = Connection::open(address).unwrap();
-                connection.request("GET", &path, &fields, b"").unwrap()
+                connection
+                    .request("GET", &path, &fields, b"")
+                    .unwrap_or_else(|error| panic!("{path}: {error}"))
             }
         };
         assert!(matches!(answer.status, 200 | 302 | 303), "{path}: {} {}", answer.status, answer.text());
@@ -97,10 +99,10 @@ fn crawl(address: SocketAddr, fields: &[(&str, &str)]) -> BTreeSet<String> {
 fn no_page_leads_out_of_the_base_path_directly_or_through_a_proxy() {
     let file = FleetFile::new(60);
     file.make_hostile();
-    // Text that looks like an address of ours changes nothing.
+    // Text that looks like an address of ours changes nothing. Damaged results end an export in its middle.
     file.database()
         .execute_batch(
-            "UPDATE builds SET build = ' href=\"/x' WHERE id = 1; UPDATE classifications SET name = '\" src=\"/x' WHERE id = 1;",
+            "UPDATE commands SET results = NULL WHERE results LIKE '{%'; UPDATE builds SET build = ' href=\"/x' WHERE id = 1; UPDATE classifications SET name = '\" src=\"/x' WHERE id = 1;",
         )
         .unwrap();
     let server = serve(&file, "");
