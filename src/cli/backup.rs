@@ -19,8 +19,8 @@ const NICE: i32 = 10;
 #[argh(
     subcommand,
     name = "backup",
-    description = "Copy the database to a file, also while the server runs and takes records. The copy is one moment's, checked page by\n\
-    page after it is written, and has its SHA-256 beside it (FILE.sha256, for sha256sum -c). It appears under its name only once\n\
+    description = "Copy the database to a file, also while the server runs and takes records. The copy is one moment's, checked page by \
+    page after it is written, and has its SHA-256 beside it (FILE.sha256, for sha256sum -c). It appears under its name only once \
     it is whole.",
     example = "{command_name} /var/backups/muster/before-the-move.backup\n\
     {command_name} --keep 14 /var/backups/muster",

@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 #[argh(
     subcommand,
     name = "check",
-    description = "Read the whole database and tell what is not as it should be: damaged pages and indexes, references to nothing,\n\
+    description = "Read the whole database and tell what is not as it should be: damaged pages and indexes, references to nothing, \
     counters that differ from a recount, files of the spool that differ from their rows. The server may run meanwhile.",
     example = "{command_name}\n\
     {command_name} --repair",

@@ -12,7 +12,7 @@ use std::fmt::Write;
 #[argh(
     subcommand,
     name = "completions",
-    description = "Print what a shell needs to complete the commands, options and files of {command_name}: bash, zsh or \
+    description = "Print what a shell needs to complete the commands, options and files of muster: bash, zsh or \
     fish.",
     example = "{command_name} bash > /usr/local/share/bash-completion/completions/muster\n\
     {command_name} zsh > /usr/local/share/zsh/site-functions/_muster\n\

@@ -16,8 +16,8 @@ use std::path::PathBuf;
 #[argh(
     subcommand,
     name = "restore",
-    description = "Put a backup in the place of the database, into a new directory too. It is copied beside the database and checked there\n\
-    page by page, against FILE.sha256 where that is there; one that is damaged, newer than this program or another\n\
+    description = "Put a backup in the place of the database, into a new directory too. It is copied beside the database and checked there \
+    page by page, against FILE.sha256 where that is there; one that is damaged, newer than this program or another \
     program's is refused before anything is touched. The server must be stopped.",
     example = "{command_name} /var/backups/muster/muster-20261121-030000.backup --data /srv/new\n\
     {command_name} --force before-the-move.backup",

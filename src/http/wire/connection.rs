@@ -31,6 +31,9 @@ use std::time::Instant;
 /// Bytes of empty lines before a request; old clients send one after a POST.
 const EMPTY_LINES_BYTES_MAX: usize = 16;
 
+/// How TLS begins: a handshake record of version 3.x. Without this answer such a client waits until the head is late.
+const TLS_HANDSHAKE: [u8; 2] = [0x16, 0x03];
+
 /// Characters of a request target in a log line.
 const TARGET_LOGGED_MAX: usize = 200;
 
@@ -156,6 +159,9 @@ impl Connection<'_> {
                 let parsed = head::parse(whole, self.conn.origin(), limits.fields_max)?;
                 self.input.consume(n);
                 return Ok(Some(parsed));
+            }
+            if filled.starts_with(&TLS_HANDSHAKE) {
+                return Err(Fault::refuse(400, "This port speaks HTTP without TLS: ask by http://"));
             }
             n_seen = filled.len();
             if self.input.is_full() {

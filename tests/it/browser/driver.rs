@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A headless Chromium, driven over WebDriver; one at a time, because each takes a whole core to start.
+//! A headless Chromium, driven over WebDriver. One test at a time has it, and hands it on to the next as if it were new:
+//! to start one takes a whole core for seconds.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// The browsers that wait for the next test: without JavaScript, and with it. Who holds the lock has the turn.
+static IDLE: Mutex<[Option<Session>; 2]> = Mutex::new([None, None]);
+
+/// Nothing runs at the end of a process of tests, so the driver has a shell around it that ends all when its standard
+/// input does.
+const SHELL: &str =
+    "\"$0\" --port=0 & cat > /dev/null; trap '' TERM; kill 0; sleep 0.3; rm -rf \"$1\"; kill -KILL 0";
 
 const DRIVER: &str = "/usr/bin/chromedriver";
 const FLAGS: [&str; 9] = [
@@ -28,13 +36,90 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The key under which WebDriver hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A browser with one window and a profile of its own.
-pub struct Browser {
-    driver: Child,
-    session_url: String,
+/// A driver, and a browser with one window and a profile of its own.
+struct Session {
+    shell: Child,
+    url: String,
     agent: ureq::Agent,
-    _profile: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+}
+
+impl Session {
+    fn start(has_javascript: bool) -> Session {
+        let profile = tempfile::tempdir().unwrap().keep();
+        let mut shell = Command::new("sh")
+            .args(["-c", SHELL, DRIVER])
+            .arg(&profile)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let port = port_of(&mut shell);
+        let mut flags = FLAGS.map(str::to_owned).to_vec();
+        flags.push(format!("--user-data-dir={}", profile.display()));
+        let mut options = json!({ "args": flags });
+        if !has_javascript {
+            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
+        }
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)));
+        let url = format!("http://127.0.0.1:{port}/session");
+        let mut session = Session { shell, url, agent: config.build().new_agent() };
+        let wanted = json!({
+            "browserName": "chrome",
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "goog:chromeOptions": options,
+        });
+        let made = session.post("", &json!({ "capabilities": { "alwaysMatch": wanted } }));
+        session.url += &format!("/{}", made["sessionId"].as_str().unwrap());
+        session
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}{path}", self.url);
+        let answer = self.agent.post(&url).header("Content-Type", "application/json").send(body.to_string());
+        let text = answer.unwrap().body_mut().read_to_string().unwrap();
+        let mut answer: Value = serde_json::from_str(&text).unwrap();
+        assert!(answer["value"]["error"].is_null(), "{path} {body}: {}", answer["value"]["message"]);
+        answer["value"].take()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let answer = self.agent.get(format!("{}{path}", self.url)).call();
+        let text = answer.unwrap().body_mut().read_to_string().unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["value"].take()
+    }
+
+    /// As new: no page, cookie, permission, screen, scheme or line of the console is left of the test before.
+    fn reset(&self) {
+        self.post("/url", &json!({ "url": "about:blank" }));
+        for (command, parameters) in [
+            ("Network.clearBrowserCookies", json!({})),
+            ("Network.clearBrowserCache", json!({})),
+            ("Browser.resetPermissions", json!({})),
+            ("Page.resetNavigationHistory", json!({})),
+            ("Emulation.clearDeviceMetricsOverride", json!({})),
+            ("Emulation.setEmulatedMedia", json!({ "features": [] })),
+        ] {
+            self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
+        }
+        self.post("/se/log", &json!({ "type": "browser" }));
+    }
+
+    fn end(mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+/// A browser in the hand of a test.
+pub struct Browser {
+    /// There until the drop.
+    session: Option<Session>,
+    has_javascript: bool,
+    idle: MutexGuard<'static, [Option<Session>; 2]>,
 }
 
 impl Browser {
@@ -47,55 +132,23 @@ impl Browser {
     }
 
     fn start_with(has_javascript: bool) -> Browser {
-        // A test that failed with the browser in hand leaves nothing behind that harms the next.
-        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut driver = Command::new(DRIVER)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{DRIVER}: {error}; apt-get install chromium chromium-driver"));
-        let port = port_of(&mut driver);
-        let profile = tempfile::tempdir().unwrap();
-        let mut flags = FLAGS.map(str::to_owned).to_vec();
-        flags.push(format!("--user-data-dir={}", profile.path().display()));
-        let mut options = json!({ "args": flags });
-        if !has_javascript {
-            options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
-        }
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)));
-        let mut browser = Browser {
-            driver,
-            session_url: format!("http://127.0.0.1:{port}/session"),
-            agent: config.build().new_agent(),
-            _profile: profile,
-            _turn: turn,
-        };
-        let wanted = json!({
-            "browserName": "chrome",
-            "goog:loggingPrefs": { "browser": "ALL" },
-            "goog:chromeOptions": options,
-        });
-        let session = browser.post("", &json!({ "capabilities": { "alwaysMatch": wanted } }));
-        browser.session_url += &format!("/{}", session["sessionId"].as_str().unwrap());
-        browser
+        // A test that failed with the browser in hand has ended it.
+        let mut idle = IDLE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let waiting = idle[usize::from(has_javascript)].take();
+        let session = waiting.unwrap_or_else(|| Session::start(has_javascript));
+        Browser { session: Some(session), has_javascript, idle }
+    }
+
+    fn session(&self) -> &Session {
+        self.session.as_ref().unwrap()
     }
 
     fn post(&self, path: &str, body: &Value) -> Value {
-        let url = format!("{}{path}", self.session_url);
-        let answer = self.agent.post(&url).header("Content-Type", "application/json").send(body.to_string());
-        let text = answer.unwrap().body_mut().read_to_string().unwrap();
-        let mut answer: Value = serde_json::from_str(&text).unwrap();
-        assert!(answer["value"]["error"].is_null(), "{path} {body}: {}", answer["value"]["message"]);
-        answer["value"].take()
+        self.session().post(path, body)
     }
 
     fn get(&self, path: &str) -> Value {
-        let answer = self.agent.get(format!("{}{path}", self.session_url)).call();
-        let text = answer.unwrap().body_mut().read_to_string().unwrap();
-        serde_json::from_str::<Value>(&text).unwrap()["value"].take()
+        self.session().get(path)
     }
 
     pub fn open(&self, url: &str) {
@@ -221,10 +274,12 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Ends the browser too; where that fails there is nothing more to be done about it.
-        let _ = self.agent.delete(&self.session_url).call();
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        let Some(session) = self.session.take() else { return };
+        if std::thread::panicking() {
+            return session.end();
+        }
+        session.reset();
+        self.idle[usize::from(self.has_javascript)] = Some(session);
     }
 }
 
@@ -236,5 +291,5 @@ fn port_of(driver: &mut Child) -> u16 {
     });
     // The pipe must be read on, or the driver blocks when it is full.
     std::thread::spawn(move || lines.for_each(drop));
-    port.unwrap_or_else(|| panic!("{DRIVER} did not say its port"))
+    port.unwrap_or_else(|| panic!("{DRIVER} did not say its port; apt-get install chromium chromium-driver"))
 }

@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const POSTING: u64 = 12;
-const LOADED: Duration = Duration::from_secs(60);
+const LOADED: Duration = Duration::from_secs(15);
+/// The same where there is time.
+const LOADED_LONG: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Posts on a kept connection until it is over; every answer must be 201. How many there were.
@@ -63,7 +65,7 @@ fn read_slowly(address: SocketAddr, is_over: &AtomicBool) {
 }
 
 #[test]
-fn a_minute_of_full_load_keeps_log_and_memory_bounded() {
+fn full_load_keeps_log_and_memory_bounded() {
     let server = Server::start();
     let is_over = AtomicBool::new(false);
     let (posted, read) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -79,7 +81,8 @@ fn a_minute_of_full_load_keeps_log_and_memory_bounded() {
         }
         scope.spawn(move || read_slowly(address, over));
         let begun = Instant::now();
-        while begun.elapsed() < LOADED {
+        let loaded = if std::env::var_os("MUSTER_TEST_LONG").is_some() { LOADED_LONG } else { LOADED };
+        while begun.elapsed() < loaded {
             let bytes = std::fs::metadata(&wal).map_or(0, |file| file.len());
             longest = longest.max(bytes);
             turns += u64::from(bytes < before);

@@ -8,6 +8,7 @@ use crate::support::record_fields;
 use rustls::HandshakeKind;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn curl(tls: &TlsServer, words: &[&str]) -> Output {
     Command::new("curl")
@@ -151,9 +152,11 @@ fn the_wrong_protocol_is_told_on_either_port() {
         "{}",
         answer.text()
     );
+    let asked = Instant::now();
     let error =
         Client::connect(tls.server.address, &tls.file("ca.pem")).unwrap().get("/healthz").unwrap_err();
     assert!(error.to_string().contains("corrupt message"), "{error}");
+    assert!(asked.elapsed() < Duration::from_secs(5), "it is told at once");
     assert_eq!(tls.connect().get("/healthz").unwrap().status, 200);
 }
 
