@@ -19,6 +19,7 @@ pub mod modules;
 pub mod ops;
 pub mod pgp;
 pub mod spool;
+pub mod stop;
 pub mod store;
 pub mod systemd;
 pub mod target;

@@ -25,6 +25,7 @@ use crate::client::base_url::BaseUrl;
 use crate::client::fleet::FleetClient;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::stop::Stop;
 use crate::systemd;
 use beat::Beats;
 use judge::{Bundle, Own};
@@ -35,8 +36,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-pub use pace::Stop;
 
 /// A command in work has so long to end when the agent is told to stop.
 const STOP_MOST: Duration = Duration::from_secs(3);

@@ -1,55 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! When to go on: the wish to stop, and how long to wait after a failure.
+//! How long to wait after a failure.
 
 use crate::error::{Error, Result};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The shortest and the longest pause after a failure.
 const PAUSE_LEAST: Duration = Duration::from_secs(1);
 const PAUSE_MOST: Duration = Duration::from_secs(60);
-
-/// The wish to stop; clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Stop {
-    inner: Arc<(Mutex<bool>, Condvar)>,
-}
-
-impl Stop {
-    /// Not yet wished.
-    pub fn new() -> Stop {
-        Stop::default()
-    }
-
-    /// Wishes it, and wakes all who wait.
-    pub fn set(&self) {
-        *self.flag() = true;
-        self.inner.1.notify_all();
-    }
-
-    /// True from [`Stop::set`] on.
-    pub fn is_set(&self) -> bool {
-        *self.flag()
-    }
-
-    /// Waits, at most `most`; true where it is to stop.
-    pub fn wait(&self, most: Duration) -> bool {
-        let until = Instant::now() + most;
-        let mut flag = self.flag();
-        while !*flag {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            flag = self.inner.1.wait_timeout(flag, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        *flag
-    }
-
-    fn flag(&self) -> MutexGuard<'_, bool> {
-        self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Pauses that double with each failure, up to a minute, with a random part: a thousand agents whose server comes back
 /// shall not all come in the same second.
@@ -105,15 +62,5 @@ mod tests {
         assert!(backoff.next_pause() <= PAUSE_MOST);
         backoff.reset();
         assert!(backoff.next_pause() <= PAUSE_LEAST);
-    }
-
-    #[test]
-    fn who_waits_is_woken() {
-        let stop = Stop::new();
-        assert!(!stop.wait(Duration::from_millis(1)) && !stop.is_set());
-        let other = stop.clone();
-        let thread = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
-        stop.set();
-        assert!(thread.join().unwrap() && stop.wait(Duration::from_secs(60)));
     }
 }

@@ -2,8 +2,8 @@
 //! Keeps the service manager patient: while the database opens, and while the server shows that it is alive.
 
 use crate::error::{Error, Result};
-use crate::http::wire::Stop;
 use crate::ops::App;
+use crate::stop::Stop;
 use crate::systemd;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};

@@ -3,10 +3,11 @@
 
 use crate::error::Result;
 use crate::http::call::Call;
-use crate::http::record_json::RecordJson;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::ingest::Post;
+use crate::model::record_row::RecordRow;
+use crate::model::time::utc_text;
 use crate::ops::collect::{Collected, Outcome, collect};
 use rouille::Response;
 use serde::Serialize;
@@ -28,7 +29,7 @@ pub fn post(web: &Web, call: &Call) -> Result<Response> {
     let outcome = collect(web.app(), &collected);
     web.app().counters.note_post(&outcome);
     Ok(match outcome? {
-        Outcome::Stored(record) => respond::json(201, &RecordJson::new(&record))
+        Outcome::Stored(record) => respond::json(201, &RecordRow::new(&record, utc_text))
             .with_unique_header("Location", format!("/api/records/{}", record.id)),
         Outcome::Quarantined(message) => {
             respond::json(200, &Quarantined { message: &message, quarantined: true })

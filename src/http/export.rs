@@ -2,11 +2,12 @@
 //! Many records as one streamed body: short reads by id, nothing held while the socket is written.
 
 use crate::error::Result;
-use crate::http::csv_rows::{API_COLUMNS, EXPORT_COLUMNS, api_line, export_line};
-use crate::http::record_json::RecordJson;
+use crate::http::csv_rows::{EXPORT_COLUMNS, export_line};
 use crate::model::csv_line::line;
 use crate::model::filter::RecordFilter;
 use crate::model::record::Record;
+use crate::model::record_row::{COLUMNS, RecordRow};
+use crate::model::time::utc_text;
 use crate::ops::App;
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -47,14 +48,14 @@ impl Format {
         match self {
             Format::Json => Ok(b"{\"records\":[".to_vec()),
             Format::Ndjson => Ok(Vec::new()),
-            Format::Csv => line(&API_COLUMNS),
+            Format::Csv => line(&COLUMNS),
             Format::ExportCsv => line(&EXPORT_COLUMNS),
         }
     }
 
     fn add(self, bytes: &mut Vec<u8>, record: &Record, is_first: bool) -> Result<()> {
         let json = |bytes: &mut Vec<u8>| {
-            serde_json::to_writer(bytes, &RecordJson::new(record)).map_err(|error| {
+            serde_json::to_writer(bytes, &RecordRow::new(record, utc_text)).map_err(|error| {
                 crate::error::Error::internal("Cannot write a record as JSON").because(error)
             })
         };
@@ -71,7 +72,7 @@ impl Format {
                 Ok(())
             }
             Format::Csv => {
-                bytes.extend(api_line(record)?);
+                bytes.extend(RecordRow::new(record, utc_text).csv()?);
                 Ok(())
             }
             Format::ExportCsv => {

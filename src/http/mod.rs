@@ -32,7 +32,6 @@ mod openapi;
 mod pages;
 mod proxies;
 mod record_forms;
-mod record_json;
 mod records_api;
 mod respond;
 pub mod routes;

@@ -4,11 +4,12 @@
 use crate::error::{Error, Result};
 use crate::http::call::Call;
 use crate::http::export::{Format, RecordsBody, Source};
-use crate::http::record_json::RecordJson;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::model::filter::{RecordFilter, bounded, count};
 use crate::model::pairs::Pairs;
+use crate::model::record_row::RecordRow;
+use crate::model::time::utc_text;
 use crate::views::links;
 use rouille::{Response, ResponseBody};
 use std::collections::VecDeque;
@@ -106,7 +107,7 @@ pub fn one(web: &Web, call: &Call) -> Result<Response> {
     let id = call.id()?;
     let record = web.app().store.find_record(id)?;
     let record = record.ok_or_else(|| Error::not_found(format!("There is no record {id}")))?;
-    Ok(respond::json(200, &RecordJson::new(&record)))
+    Ok(respond::json(200, &RecordRow::new(&record, utc_text)))
 }
 
 /// `GET /records/export/records-TIMESTAMP.csv`: everything that the filter of the page chooses.

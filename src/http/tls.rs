@@ -8,8 +8,9 @@
 use crate::certificates::{Certificate, read_file};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
-use crate::http::wire::{Stop, Tls};
+use crate::http::wire::Tls;
 use crate::model::time::utc_text;
+use crate::stop::Stop;
 use rustls::ServerConfig;
 use rustls::crypto::ring::{Ticketer, default_provider};
 use rustls::pki_types::pem::PemObject;

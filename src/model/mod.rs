@@ -19,6 +19,7 @@ pub mod pairs;
 pub mod parameters;
 pub mod quarantine;
 pub mod record;
+pub mod record_row;
 pub mod retention;
 pub mod time;
 pub mod timestamp;

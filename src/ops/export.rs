@@ -8,36 +8,14 @@
 pub mod follow;
 
 use crate::error::{Error, Result};
+use crate::model::csv_line::line;
 use crate::model::filter::RecordFilter;
 use crate::model::record::Record;
+use crate::model::record_row::{COLUMNS, RecordRow};
 use crate::model::time::rfc3339;
 use crate::ops::App;
 use crate::store::ExportWalk;
-use serde::Serialize;
 use std::io::{ErrorKind, Write};
-
-/// The names of the columns, in their order.
-pub const COLUMNS: [&str; 19] = [
-    "id",
-    "arch",
-    "bios_version",
-    "board_name",
-    "build",
-    "classification",
-    "cpu_model",
-    "event_id",
-    "external",
-    "kernel_version",
-    "machine_id",
-    "machine_type",
-    "payload",
-    "payload_format_version",
-    "record_format_version",
-    "severity",
-    "system_name",
-    "ts_capture",
-    "ts_reception",
-];
 
 /// How the records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +41,13 @@ impl Format {
     pub fn head(self) -> Result<Vec<u8>> {
         match self {
             Format::Ndjson => Ok(Vec::new()),
-            Format::Csv => csv_line(&COLUMNS),
+            Format::Csv => line(&COLUMNS),
         }
     }
 
     /// A record as a line.
     pub fn line(self, record: &Record) -> Result<Vec<u8>> {
-        let row = Row::of(record);
+        let row = RecordRow::new(record, rfc3339);
         match self {
             Format::Ndjson => {
                 let mut line = serde_json::to_vec(&row)
@@ -80,89 +58,6 @@ impl Format {
             Format::Csv => row.csv(),
         }
     }
-}
-
-/// A record as it is written; the order of the fields is that of [`COLUMNS`].
-#[derive(Serialize)]
-struct Row<'a> {
-    id: i64,
-    arch: &'a str,
-    bios_version: Option<&'a str>,
-    board_name: Option<&'a str>,
-    build: &'a str,
-    classification: &'a str,
-    cpu_model: Option<&'a str>,
-    event_id: Option<String>,
-    external: bool,
-    kernel_version: &'a str,
-    machine_id: &'a str,
-    machine_type: &'a str,
-    payload: &'a str,
-    payload_format_version: Option<u32>,
-    record_format_version: u8,
-    severity: i64,
-    system_name: Option<&'a str>,
-    ts_capture: String,
-    ts_reception: String,
-}
-
-impl<'a> Row<'a> {
-    fn of(record: &'a Record) -> Row<'a> {
-        let content = &record.content;
-        Row {
-            id: record.id,
-            arch: &content.arch,
-            bios_version: content.bios_version.as_deref(),
-            board_name: content.board_name.as_deref(),
-            build: &content.build,
-            classification: &content.classification,
-            cpu_model: content.cpu_model.as_deref(),
-            event_id: content.event_id.map(|id| id.to_string()),
-            external: content.is_external,
-            kernel_version: &content.kernel_version,
-            machine_id: &content.machine_id,
-            machine_type: &content.host_type,
-            payload: &content.payload,
-            payload_format_version: content.payload_format_version,
-            record_format_version: content.record_format_version,
-            severity: content.severity.number(),
-            system_name: content.system_name.as_deref(),
-            ts_capture: rfc3339(content.captured_at),
-            ts_reception: rfc3339(record.received_at),
-        }
-    }
-
-    fn csv(&self) -> Result<Vec<u8>> {
-        let number = self.payload_format_version.map(|number| number.to_string());
-        csv_line(&[
-            &self.id.to_string(),
-            self.arch,
-            self.bios_version.unwrap_or(""),
-            self.board_name.unwrap_or(""),
-            self.build,
-            self.classification,
-            self.cpu_model.unwrap_or(""),
-            self.event_id.as_deref().unwrap_or(""),
-            if self.external { "true" } else { "false" },
-            self.kernel_version,
-            self.machine_id,
-            self.machine_type,
-            self.payload,
-            number.as_deref().unwrap_or(""),
-            &self.record_format_version.to_string(),
-            &self.severity.to_string(),
-            self.system_name.unwrap_or(""),
-            &self.ts_capture,
-            &self.ts_reception,
-        ])
-    }
-}
-
-fn csv_line(cells: &[&str]) -> Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    let cannot = |error: &dyn std::fmt::Display| Error::internal(format!("Cannot write CSV: {error}"));
-    writer.write_record(cells).map_err(|error| cannot(&error))?;
-    writer.into_inner().map_err(|error| cannot(&error))
 }
 
 /// How an export ended.

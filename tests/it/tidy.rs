@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules by layer; a module imports only from layers below its own, or itself. ARCHITECTURE.md says why.
 const LAYERS: &[&[&str]] = &[
-    &["error", "clock", "logging", "systemd"],
+    &["error", "clock", "logging", "stop", "systemd"],
     &["model"],
     &["config"],
     &["ingest", "pgp", "target", "guilty", "custom", "modules", "certificates"],

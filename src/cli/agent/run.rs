@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `muster agent run`: from options and variables of the environment to a running agent.
 
-use crate::agent::{self, Ended, Stop};
+use crate::agent::{self, Ended};
 use crate::cli::signals::Signals;
 use crate::client::base_url::BaseUrl;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::stop::Stop;
 use crate::systemd;
 use argh::{ArgsInfo, FromArgs};
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 //! Rows of muster's own export and of its API: NDJSON and CSV with the same names.
 
 use crate::ingest::Limits;
-use crate::ops::export::COLUMNS;
+use crate::model::record_row::COLUMNS;
 use crate::ops::import::draft::{Draft, Rejected, text_of, time};
 use crate::ops::import::rows::csv_cells;
 use crate::store::ImportItem;

@@ -11,7 +11,8 @@ mod passed;
 mod requests;
 mod stopping;
 
-use muster::http::wire::{BodyPolicy, Handler, Head, Incoming, Limits, Listeners, Server, Stats, Stop};
+use muster::http::wire::{BodyPolicy, Handler, Head, Incoming, Limits, Listeners, Server, Stats};
+use muster::stop::Stop;
 use rouille::{Response, ResponseBody};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -41,3 +41,18 @@ impl Stop {
         *is_set
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_woken() {
+        let stop = Stop::new();
+        assert!(!stop.wait(Duration::from_millis(1)) && !stop.is_set());
+        let other = stop.clone();
+        let thread = std::thread::spawn(move || other.wait(Duration::from_secs(60)));
+        stop.set();
+        assert!(thread.join().unwrap() && stop.wait(Duration::from_secs(60)));
+    }
+}
