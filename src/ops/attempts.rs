@@ -21,6 +21,7 @@ const ACCOUNT_SHARE: u32 = 5;
 pub struct Attempts {
     addresses: Limiter<IpAddr>,
     accounts: Limiter<String>,
+    agents: Limiter<IpAddr>,
     n_failed: AtomicU64,
     n_refused: AtomicU64,
 }
@@ -42,6 +43,7 @@ impl Attempts {
                 limits.logins_per_minute.saturating_mul(ACCOUNT_SHARE),
                 limits.logins_burst.saturating_mul(ACCOUNT_SHARE),
             ),
+            agents: Limiter::new(limits.logins_per_minute, limits.logins_burst),
             n_failed: AtomicU64::new(0),
             n_refused: AtomicU64::new(0),
         }
@@ -51,14 +53,23 @@ impl Attempts {
     /// for that account, whether there is such a one or not. TooOften, with the seconds to wait, where too many have
     /// failed; then nothing must be looked at.
     pub fn begin(&self, peer: IpAddr, account: Option<&str>) -> Result<Trial<'_>> {
-        let refused = |wait: Duration| {
-            self.n_refused.fetch_add(1, Ordering::Relaxed);
-            too_often(wait)
-        };
+        let refused = |wait| self.refuse(wait);
         let address = self.addresses.begin(network_of(peer)).map_err(refused)?;
         let name = account.map(|name| name.chars().take(ACCOUNT_CHARS_MAX).collect::<String>());
         let account = name.map(|name| self.accounts.begin(name)).transpose().map_err(refused)?;
         Ok(Trial { attempts: self, address, account })
+    }
+
+    /// The same for an agent's key or token, apart from people and programs: machines and people often share an address,
+    /// and those must not be kept out for these.
+    pub fn begin_agent(&self, peer: IpAddr) -> Result<Trial<'_>> {
+        let address = self.agents.begin(network_of(peer)).map_err(|wait| self.refuse(wait))?;
+        Ok(Trial { attempts: self, address, account: None })
+    }
+
+    fn refuse(&self, wait: Duration) -> Error {
+        self.n_refused.fetch_add(1, Ordering::Relaxed);
+        too_often(wait)
     }
 
     /// Counts a request without any credentials: nothing was guessed, so nobody is held up for it.
