@@ -164,7 +164,7 @@ impl Store {
     }
 
     /// Deletes the numbers of new strings of past days; how many.
-    pub fn delete_ended(&self, now: i64) -> Result<usize> {
+    pub fn delete_past_new_values(&self, now: i64) -> Result<usize> {
         self.writer().change(false, move |write| {
             let mut statement = write.connection.prepare_cached("DELETE FROM new_values WHERE day < ?1")?;
             Ok(statement.execute([day_of(now)])?)

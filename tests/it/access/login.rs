@@ -171,6 +171,23 @@ fn a_form_of_another_site_changes_nothing() {
 }
 
 #[test]
+fn the_forms_of_this_host_are_not_those_of_anybody() {
+    let server = start("[access]\nwrite = \"open\"\n");
+    let path = "/crashes/blacklist/preview?add=no_such_function_seen";
+    let token = |fields: &[(String, String)]| {
+        let page = server.request("GET", path, fields, b"").text();
+        let elements = read_document(&page);
+        let token = elements.iter().find(|e| e.attribute("name") == Some("csrf_token")).unwrap();
+        token.attribute("value").unwrap().to_owned()
+    };
+    let elsewhere = token(&[field("X-Forwarded-For", "192.0.2.7")]);
+    assert_ne!(token(&[]), elsewhere);
+    let form =
+        [("csrf_token", elsewhere.as_str()), ("name", "eve"), ("role", "admin"), ("password", PASSWORD)];
+    assert_eq!(send(&server, "/accounts", &[], &form).status, 403);
+}
+
+#[test]
 fn guesses_are_limited_by_account_and_by_address() {
     let config =
         "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n[limits]\nlogins_per_minute = 1\nlogins_burst = 3\n";
