@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `muster account`: who may log in, what they may do, and the API tokens of their programs.
+//! `muster account`: who may log in, what they may do, and the API tokens of their programs (`tokens`).
+
+mod tokens;
 
 use crate::cli::secret_input::read_password;
 use crate::cli::{actor, open_app, print};
 use crate::error::{Error, Result};
-use crate::model::account::{Role, Scope};
-use crate::model::credentials::{check_name, check_password, check_token_days, checked_token_name};
+use crate::model::account::Role;
+use crate::model::credentials::{check_name, check_password};
 use crate::model::time::utc_text;
-use crate::ops::{App, accounts, api_tokens, passwords};
-use crate::store::{AccountChange, AccountRow, Changed, Missing, TokenRow};
+use crate::ops::{accounts, passwords};
+use crate::store::{AccountChange, AccountRow, Changed, Missing};
 use argh::{ArgsInfo, FromArgs};
+use tokens::{RevokeCommand, TokenCommand, TokensCommand};
 
 #[derive(ArgsInfo, FromArgs)]
 #[argh(
@@ -189,92 +192,6 @@ struct LogoutCommand {
     config: Option<String>,
 }
 
-#[derive(ArgsInfo, FromArgs)]
-#[argh(
-    subcommand,
-    name = "token",
-    description = "Make an API token and print it. It is not stored and cannot be printed again. A program sends it as \
-    Authorization: Bearer TOKEN.",
-    note = "Scopes: records (reads records), read (also the fleet), write (also changes), admin (all that the account may).\n\
-    A token may never do more than its account.",
-    help_triggers("-h", "--help", "help")
-)]
-struct TokenCommand {
-    #[argh(positional, arg_name = "name", description = "the account")]
-    name: String,
-    #[argh(option, long = "for", arg_name = "text", description = "what it is for")]
-    purpose: String,
-    #[argh(
-        option,
-        arg_name = "scope",
-        default = "String::from(\"read\")",
-        description = "records, read, write or admin (default read)"
-    )]
-    scope: String,
-    #[argh(option, arg_name = "n", description = "it ends after so many days (default never)")]
-    days: Option<i64>,
-    #[argh(
-        option,
-        arg_name = "dir",
-        description = "data directory (default $STATE_DIRECTORY, else ./muster-data)"
-    )]
-    data: Option<String>,
-    #[argh(
-        option,
-        arg_name = "file",
-        description = "configuration file (default /etc/muster/muster.toml if it exists)"
-    )]
-    config: Option<String>,
-}
-
-#[derive(ArgsInfo, FromArgs)]
-#[argh(
-    subcommand,
-    name = "tokens",
-    description = "List the API tokens of an account, or all: id, account, scope, end, last use, what for.",
-    help_triggers("-h", "--help", "help")
-)]
-struct TokensCommand {
-    #[argh(positional, arg_name = "name", description = "the account")]
-    name: Option<String>,
-    #[argh(
-        option,
-        arg_name = "dir",
-        description = "data directory (default $STATE_DIRECTORY, else ./muster-data)"
-    )]
-    data: Option<String>,
-    #[argh(
-        option,
-        arg_name = "file",
-        description = "configuration file (default /etc/muster/muster.toml if it exists)"
-    )]
-    config: Option<String>,
-}
-
-#[derive(ArgsInfo, FromArgs)]
-#[argh(
-    subcommand,
-    name = "revoke",
-    description = "End an API token, from now on.",
-    help_triggers("-h", "--help", "help")
-)]
-struct RevokeCommand {
-    #[argh(positional, arg_name = "id", description = "its number in `tokens`")]
-    id: i64,
-    #[argh(
-        option,
-        arg_name = "dir",
-        description = "data directory (default $STATE_DIRECTORY, else ./muster-data)"
-    )]
-    data: Option<String>,
-    #[argh(
-        option,
-        arg_name = "file",
-        description = "configuration file (default /etc/muster/muster.toml if it exists)"
-    )]
-    config: Option<String>,
-}
-
 /// A subcommand that only names an account.
 // rustfmt moves the attribute further right each time.
 #[rustfmt::skip]
@@ -331,11 +248,7 @@ impl AccountCommand {
             What::Logout(command) => command.run(),
             What::Token(command) => command.run(),
             What::Tokens(command) => command.run(),
-            What::Revoke(command) => {
-                let app = open_app(command.config.as_deref(), command.data.as_deref(), Missing::Refuse)?;
-                api_tokens::revoke(&app, command.id, None, &actor("muster account revoke"))?;
-                print(&format!("Revoked API token {}\n", command.id))
-            }
+            What::Revoke(command) => command.run(),
         }
     }
 }
@@ -393,7 +306,12 @@ impl AddCommand {
                 row.name
             );
         }
-        warn_without_admin(&app)
+        let without_password = !app.config.access.proxy_header.is_empty();
+        let is_admin = |row: &AccountRow| {
+            row.is_active && row.role == Role::Admin && (row.has_password || without_password)
+        };
+        warn_without_admin(true, app.store.list_accounts()?.iter().any(is_admin));
+        Ok(())
     }
 }
 
@@ -442,34 +360,6 @@ impl ListCommand {
     }
 }
 
-impl TokenCommand {
-    fn run(self) -> Result<()> {
-        let scope = Scope::from_word(&self.scope)
-            .ok_or_else(|| Error::usage("The scope is records, read, write or admin"))?;
-        checked_token_name(&self.purpose)?;
-        self.days.map(check_token_days).transpose()?;
-        let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
-        let adding = api_tokens::Adding { account: &self.name, name: &self.purpose, scope, days: self.days };
-        let added = api_tokens::add(&app, adding, &actor("muster account token"))?;
-        print(&format!("{}\n", added.token))
-    }
-}
-
-impl TokensCommand {
-    fn run(self) -> Result<()> {
-        let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
-        let account = match &self.name {
-            Some(name) => Some(app.store.account_named(name)?.ok_or_else(|| {
-                Error::not_found(format!("There is no account {}", crate::model::filter::shortened(name)))
-            })?),
-            None => None,
-        };
-        let now = app.clock.now();
-        let rows = app.store.list_tokens(account.map(|account| account.id))?;
-        print(&rows.iter().map(|row| token_text(row, now)).collect::<String>())
-    }
-}
-
 fn role_of(word: &str) -> Result<Role> {
     Role::from_word(word).ok_or_else(|| Error::usage("The role is viewer, operator or admin"))
 }
@@ -486,23 +376,18 @@ fn tell(changed: &Changed, word: &str) -> Result<()> {
         "remove" => print(&format!("Removed account {}{ended}\n", row.name))?,
         _ => print(&format!("Account {}: {}, {}{ended}\n", row.name, row.role.word(), status_word(row)))?,
     }
-    match changed.has_admin {
-        true => Ok(()),
-        false => {
-            log::warn!(
-                "There is no active admin with a password now; `muster account` alone can change accounts"
-            );
-            Ok(())
-        }
-    }
+    warn_without_admin(changed.has_accounts, changed.has_admin);
+    Ok(())
 }
 
-fn warn_without_admin(app: &App) -> Result<()> {
-    let is_admin = |row: &AccountRow| row.is_active && row.role == Role::Admin;
-    if !app.store.list_accounts()?.iter().any(is_admin) {
-        log::warn!("There is no active admin; `muster account` alone can change accounts");
+fn warn_without_admin(has_accounts: bool, has_admin: bool) {
+    if !has_accounts {
+        log::warn!(
+            "There is no account any more: who is on this host may do everything; `muster account add` makes one"
+        );
+    } else if !has_admin {
+        log::warn!("There is no active admin who can log in; `muster account` alone can change accounts");
     }
-    Ok(())
 }
 
 fn status_word(row: &AccountRow) -> &'static str {
@@ -520,15 +405,4 @@ fn line_text(row: &AccountRow) -> String {
         row.n_sessions,
         row.n_tokens
     )
-}
-
-fn token_text(row: &TokenRow, now: i64) -> String {
-    let until = match row.until_at {
-        Some(until_at) if until_at <= now => "ended".to_owned(),
-        Some(until_at) => format!("until {}", utc_text(until_at)),
-        None => "for ever".to_owned(),
-    };
-    let used = row.used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", utc_text(at)));
-    let (account, scope) = (&row.account_name, row.scope.word());
-    format!("{:>5}  {account:20}  {scope:7}  {until:29}  {used:28}  {}\n", row.id, row.name)
 }

@@ -45,7 +45,7 @@ pub struct LimitsConfig {
     pub posts_per_minute: u32,
     /// `limits.posts_burst`: so many at once.
     pub posts_burst: u32,
-    /// `limits.logins_per_minute`: failed attempts of one address, and at one account.
+    /// `limits.logins_per_minute`: failed attempts of one address; at one account five times as many.
     pub logins_per_minute: u32,
     /// `limits.logins_burst`: so many at once.
     pub logins_burst: u32,

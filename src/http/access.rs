@@ -39,15 +39,24 @@ pub fn rights_still(app: &App, head: &Head) -> Result<Rights> {
     rights_of(app, head, sessions::account_unmoved)
 }
 
+/// What anybody may do.
+pub fn rights_of_nobody(app: &App) -> Rights {
+    rights_as(app, Who::Nobody)
+}
+
 type OfSession = fn(&App, &str) -> Result<Option<LoggedIn>>;
 
 fn rights_of(app: &App, head: &Head, of_session: OfSession) -> Result<Rights> {
+    who(app, head, of_session).map(|who| rights_as(app, who))
+}
+
+fn rights_as(app: &App, who: Who) -> Rights {
     let access = &app.config.access;
-    Ok(Rights {
-        who: who(app, head, of_session)?,
+    Rights {
+        who,
         is_reading_open: access.read == ReadAccess::Open,
         is_changing_open: access.write == WriteAccess::Open,
-    })
+    }
 }
 
 fn who(app: &App, head: &Head, of_session: OfSession) -> Result<Who> {
@@ -62,7 +71,7 @@ fn who(app: &App, head: &Head, of_session: OfSession) -> Result<Who> {
     {
         return Ok(Who::Account(account));
     }
-    if is_local(head) && !app.store.has_accounts()? {
+    if is_local(&app.config, head) && !app.store.has_accounts()? {
         return Ok(Who::Local);
     }
     Ok(Who::Nobody)
@@ -151,13 +160,15 @@ pub fn to_login(head: &Head) -> Response {
 /// What a form on a page for this caller sends back: bound to the session and to the account, so that nobody else's page
 /// can know it.
 pub fn csrf_token(web: &Web, head: &Head, rights: &Rights) -> String {
-    let account_id = match &rights.who {
-        Who::Account(account) => account.account_id,
-        Who::Local | Who::Nobody => 0,
+    let (kind, account_id) = match &rights.who {
+        Who::Nobody => (0, 0),
+        Who::Local => (1, 0),
+        Who::Account(account) => (2, account.account_id),
     };
     let mut hash = Sha256::new();
     hash.update(web.csrf_secret());
-    hash.update(account_id.to_be_bytes());
+    hash.update([kind]);
+    hash.update(i64::to_be_bytes(account_id));
     hash.update(session_cookie(head).unwrap_or("").as_bytes());
     hex(&hash.finalize()[..16])
 }

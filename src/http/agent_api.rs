@@ -9,6 +9,7 @@ use crate::ops::fleet::commands::{
     self, Asker, ExportFormat, Fetched, LargeAnswer, Report, Results, answer, fetch, lease_of,
 };
 use crate::ops::fleet::dispatch::Woken;
+use crate::ops::fleet::enrolment::{self, ShownToken};
 use crate::store::fleet::Answered;
 use rouille::{Response, ResponseBody};
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ pub fn give_commands(web: &Web, call: &Call) -> Result<Response> {
         queueloc: &wish.queueloc,
         instance: &wish.instance,
     };
-    let lease = lease_of(web.app(), asker)?;
+    let lease = limited(web, call, || lease_of(web.app(), asker))?;
     let until = Instant::now() + Duration::from_secs(wish.wait.min(WAIT_SECS_MAX));
     match fetch(web.app(), &lease)? {
         Fetched::Commands(text, right) => return Ok(commands_response(text, right)),
@@ -64,6 +65,11 @@ pub fn give_commands(web: &Web, call: &Call) -> Result<Response> {
         Fetched::Nothing => {}
     }
     wait(web, asker, lease.endpoint_id, until)
+}
+
+fn limited<T>(web: &Web, call: &Call, look: impl FnOnce() -> Result<T>) -> Result<T> {
+    let authorization = call.head.field("authorization");
+    enrolment::limited(web.app(), call.head.peer.ip(), authorization, ShownToken::None, look)
 }
 
 /// The long poll. Who waits is woken; nobody looks into the database again and again.
@@ -121,7 +127,8 @@ impl Read for Held {
 /// Takes the results of a command.
 pub fn take_results(web: &Web, call: &Call) -> Result<Response> {
     let authorization = call.head.field("authorization");
-    let answered = Report::read(&call.body, |report| answer(web.app(), authorization, report))?;
+    let answered =
+        Report::read(&call.body, |report| limited(web, call, || answer(web.app(), authorization, report)))?;
     let taken = Taken {
         error: None,
         is_late: answered == Answered::Late,

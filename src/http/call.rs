@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A request as the handlers of routes see it.
 
+use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::http::proxies::is_within;
 use crate::http::wire::Head;
 use crate::model::account::Rights;
 use crate::model::pairs::Pairs;
@@ -55,13 +57,71 @@ pub fn query_of(target: &str) -> &str {
 }
 
 /// True where the request comes from this very host, and not through a proxy on it, which would lend its own address
-/// to everybody.
-pub fn is_local(head: &Head) -> bool {
-    let is_loopback = match head.peer.ip() {
+/// to everybody. A proxy is known by the fields that it adds, by HTTP/1.0, which many speak to what is behind them, and
+/// by the configuration; one that shows nothing of this cannot be told from a browser here.
+pub fn is_local(config: &Config, head: &Head) -> bool {
+    let is_named = !config.base_path.is_empty()
+        || is_within(&config.trusted_proxies, head.peer.ip())
+        || is_within(&config.access.proxy_login_from, head.peer.ip());
+    is_loopback(head.peer.ip()) && !is_named && !comes_by_proxy(head)
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    match address {
         IpAddr::V4(ip) => ip.is_loopback(),
         IpAddr::V6(ip) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
-    };
-    let proxied =
-        ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
-    is_loopback && head.proxy.is_none() && proxied.iter().all(|name| head.field(name).is_none())
+    }
+}
+
+fn comes_by_proxy(head: &Head) -> bool {
+    let added = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
+    head.proxy.is_some() || head.minor_version == 0 || added.iter().any(|name| head.field(name).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn only_who_asks_from_here_and_through_no_proxy_is_local() {
+        let plain = Config::defaults(Path::new("data"));
+        let network = || vec!["127.0.0.0/8".parse().unwrap()];
+        let mut below = plain.clone();
+        below.base_path = "/muster".to_owned();
+        let mut trusting = plain.clone();
+        trusting.trusted_proxies = network();
+        let mut named = plain.clone();
+        named.access.proxy_login_from = network();
+        let cases: &[(&Config, &str, u8, &str, bool)] = &[
+            (&plain, "127.0.0.1", 1, "User-Agent", true),
+            (&plain, "127.9.9.9", 1, "User-Agent", true),
+            (&plain, "::1", 1, "User-Agent", true),
+            (&plain, "::ffff:127.0.0.1", 1, "User-Agent", true),
+            (&plain, "192.0.2.1", 1, "User-Agent", false),
+            (&plain, "127.0.0.1", 0, "User-Agent", false),
+            (&plain, "127.0.0.1", 1, "X-Forwarded-For", false),
+            (&plain, "127.0.0.1", 1, "x-real-ip", false),
+            (&plain, "127.0.0.1", 1, "Via", false),
+            (&below, "127.0.0.1", 1, "User-Agent", false),
+            (&trusting, "127.0.0.1", 1, "User-Agent", false),
+            (&trusting, "::ffff:127.0.0.1", 1, "User-Agent", false),
+            (&trusting, "::1", 1, "User-Agent", true),
+            (&named, "127.0.0.1", 1, "User-Agent", false),
+        ];
+        for (config, peer, minor_version, field, expected) in cases {
+            let head = Head {
+                method: "GET".into(),
+                target: "/".into(),
+                minor_version: *minor_version,
+                fields: vec![((*field).into(), "x".into())],
+                peer: (peer.parse::<IpAddr>().unwrap(), 7).into(),
+                proxy: None,
+                is_tls: false,
+                base_path: String::new(),
+                raw: Vec::new(),
+            };
+            assert_eq!(is_local(config, &head), *expected, "{peer} {minor_version} {field}");
+        }
+    }
 }

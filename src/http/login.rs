@@ -9,13 +9,15 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::http::access::{self, require_own_form, require_own_origin};
+use crate::http::base_path::cookie_path;
 use crate::http::call::Call;
 use crate::http::pages::{send, send_as};
 use crate::http::proxies;
 use crate::http::respond;
 use crate::http::web::Web;
 use crate::http::wire::Head;
-use crate::model::account::{Rights, Who};
+use crate::model::account::Who;
+use crate::model::time::DAY_SECS;
 use crate::ops::sessions::{self, Login};
 use crate::store::secret_digest;
 use crate::views::links::link;
@@ -24,6 +26,9 @@ use rouille::Response;
 
 /// Most bytes of the form.
 pub const FORM_BYTES_MAX: usize = 16 << 10;
+/// The browser keeps the cookie as long as browsers keep any, 400 days. When the session ends only the server decides: it
+/// moves the end on with each use, of which the cookie knows nothing.
+const COOKIE_SECS: i64 = 400 * DAY_SECS;
 /// Longest address to which one is led back.
 const NEXT_BYTES_MAX: usize = 2_000;
 /// Where one is led without another wish.
@@ -77,7 +82,7 @@ pub fn log_in(web: &Web, call: &Call) -> Result<Response> {
         Ok(secret) => {
             // One that the browser had before is not left behind for who finds it.
             end_session_of(web, &call.head)?;
-            let cookie = session_cookie(web, &call.head, &secret, app.config.access.session_secs);
+            let cookie = session_cookie(web, &call.head, &secret, COOKIE_SECS);
             let response = respond::redirect(303, &next).with_additional_header("Set-Cookie", cookie);
             return Ok(kept_by_nobody(response));
         }
@@ -86,7 +91,7 @@ pub fn log_in(web: &Web, call: &Call) -> Result<Response> {
     };
     let guest = Guest::Unknown { name, refused: Some(error.message()), look_again: None };
     let page = login::render(&guest, &next, error.kind().http_status());
-    let response = kept_by_nobody(send_as(web, call, Rights::default(), &page)?);
+    let response = kept_by_nobody(send_as(web, call, access::rights_of_nobody(app), &page)?);
     Ok(match error.retry_after_secs() {
         Some(secs) => response.with_unique_header("Retry-After", secs.to_string()),
         None => response,
@@ -117,7 +122,7 @@ pub(super) fn begin_anew(web: &Web, call: &Call, name: &str, password: &str, to:
     let user_agent = call.head.field("user-agent").unwrap_or("");
     let secret = sessions::begin(app, Login { name, password, peer: call.head.peer.ip(), user_agent })?;
     let secret = secret.ok_or_else(|| Error::new(Kind::Unauthorized, "Log in with the new password"))?;
-    let cookie = session_cookie(web, &call.head, &secret, app.config.access.session_secs);
+    let cookie = session_cookie(web, &call.head, &secret, COOKIE_SECS);
     Ok(kept_by_nobody(respond::redirect(303, to).with_additional_header("Set-Cookie", cookie)))
 }
 
@@ -133,13 +138,10 @@ fn end_session_of(web: &Web, head: &Head) -> Result<()> {
 
 /// A cookie that no script reads, no other site sends, and that plain HTTP does not see where it came over TLS.
 fn session_cookie(web: &Web, head: &Head, secret: &str, secs: i64) -> String {
-    let base_path = match web.app().config.base_path.as_str() {
-        "" => "/",
-        base_path => base_path,
-    };
+    let path = cookie_path(&web.app().config);
     let name = access::session_cookie_name(head);
     let secure = if proxies::is_secure(head) { "; Secure" } else { "" };
-    format!("{name}={secret}; Path={base_path}; Max-Age={secs}; HttpOnly; SameSite=Strict{secure}")
+    format!("{name}={secret}; Path={path}; Max-Age={secs}; HttpOnly; SameSite=Strict{secure}")
 }
 
 fn kept_by_nobody(response: Response) -> Response {

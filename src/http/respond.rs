@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Kind};
 use crate::http::mig;
+use crate::http::routes;
 use crate::http::wire::Head;
 use crate::views::{self, error_page};
 use rouille::{Response, ResponseBody};
@@ -70,10 +71,7 @@ fn is_for_agents(path: &str) -> bool {
 /// True where an error is told in HTML: browsers ask for it, programs do not, and the API and the collector always
 /// answer in JSON.
 fn wants_html(head: &Head) -> bool {
-    let has_forms = ["/records/", "/crashes/", "/fleet/", "/investigators", "/login", "/logout", "/account"]
-        .iter()
-        .any(|path| head.path().starts_with(path));
-    let is_api = head.path().starts_with("/api/") || head.method == "POST" && !has_forms;
+    let is_api = head.path().starts_with("/api/") || head.method == "POST" && !routes::is_form(head.path());
     !is_api && accepted(head.field("accept").unwrap_or("")).iter().any(|kind| kind == "text/html")
 }
 

@@ -46,6 +46,13 @@ pub struct Route {
     pub handle: fn(&Web, &Call) -> Result<Response>,
 }
 
+impl Route {
+    /// True for what a form of a page is sent to. Programs call the other routes, and by whatever name they know us.
+    pub fn is_form(&self) -> bool {
+        self.method == "POST" && !self.any_host
+    }
+}
+
 type Handle = fn(&Web, &Call) -> Result<Response>;
 
 const fn get(path: &'static str, help: &'static str, handle: Handle) -> Route {
@@ -175,8 +182,8 @@ pub const ROUTES: &[Route] = &[
     mig("POST", "/api/v1/manifest/sign", "501", mig::no_manifests),
     mig("POST", "/api/v1/manifest/status", "501", mig::no_manifests),
     mig("POST", "/api/v1/manifest/new", "501", mig::no_manifests),
-    mig("POST", "/api/v1/manifest/agent", "501", mig::loader_only),
-    mig("POST", "/api/v1/manifest/fetch", "501", mig::loader_only),
+    Route { body: Body::None, ..mig("POST", "/api/v1/manifest/agent", "501", mig::loader_only) },
+    Route { body: Body::None, ..mig("POST", "/api/v1/manifest/fetch", "501", mig::loader_only) },
     // Agents.
     agents(
         "/api/v1/agent/commands",
@@ -321,6 +328,11 @@ fn tidied(path: &str) -> Cow<'_, str> {
     }
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     Cow::Owned(format!("/{}", segments.join("/")))
+}
+
+/// True where a form of a page is sent to this path.
+pub fn is_form(path: &str) -> bool {
+    matches!(find("POST", path), Found::Route(route, _) if route.is_form())
 }
 
 /// Finds what answers a request. HEAD is answered by what answers GET.

@@ -7,7 +7,7 @@ use crate::http::hosts::Hosts;
 use crate::http::limits::PostLimits;
 use crate::http::routes::{self, Body, Found};
 use crate::http::wire::{BodyPolicy, Handler, Head, Incoming, Slots, Stats};
-use crate::http::{access, base_path, compress, pages, proxies, respond};
+use crate::http::{access, base_path, compress, mig, pages, proxies, respond};
 use crate::ingest::{self, Encoding};
 use crate::model::account::{Need, Rights};
 use crate::ops::App;
@@ -182,6 +182,9 @@ impl Web {
                 }
                 if route.body == Body::Record {
                     self.post_limits.take(head.peer.ip())?;
+                }
+                if matches!(route.body, Body::Bytes(_)) && mig::is_for_clients(head) {
+                    mig::require_shown(self, head)?;
                 }
                 self.body_bytes_max(route.body, head)
             }

@@ -16,7 +16,7 @@ pub const TOKEN_NAME_CHARS_MAX: usize = 100;
 pub const TOKEN_DAYS_MAX: i64 = 36_500;
 
 /// Who acts in the audit log without being an account.
-const RESERVED: [&str; 3] = ["local", "anybody", "job"];
+const RESERVED: [&str; 4] = ["local", "anybody", "job", "spool"];
 
 /// Refuses a name that no account may have: letters and digits of ASCII and `.` `_` `@` `-` alone, so that no two names
 /// look alike and none moves a terminal's cursor.
@@ -31,7 +31,7 @@ pub fn check_name(name: &str) -> Result<()> {
     } else if name.starts_with(['-', '.']) {
         "must not begin with - or ."
     } else if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-        "must not be local, anybody or job: the audit log means others by them"
+        "must not be local, anybody, job or spool: the audit log means others by them"
     } else {
         return Ok(());
     };
@@ -100,6 +100,7 @@ mod tests {
             "local",
             "Job",
             "ANYBODY",
+            "Spool",
             "a\u{202e}b",
             "<b>",
             "a:b",

@@ -91,8 +91,5 @@ fn hashed(app: &App, name: &str, password: &str) -> Result<String> {
 }
 
 fn last_admin(app: &App, is_kept: bool) -> LastAdmin {
-    match is_kept {
-        true => LastAdmin::Kept { without_password: !app.config.access.proxy_header.is_empty() },
-        false => LastAdmin::MayGo,
-    }
+    LastAdmin { is_kept, without_password: !app.config.access.proxy_header.is_empty() }
 }

@@ -156,12 +156,12 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Entries of the audit log by their age, and what has ended by itself.
+/// Entries of the audit log by their age, and what bounded the new strings of past days.
 fn purge_others(app: &App, now: i64) -> Result<usize> {
     let days = app.config.retention.audit_days;
     let audit = match days {
         0 => 0,
         days => app.store.delete_audit_before(now - days * crate::model::time::DAY_SECS)?,
     };
-    Ok(audit + app.store.delete_ended(now)?)
+    Ok(audit + app.store.delete_past_new_values(now)?)
 }

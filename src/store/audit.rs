@@ -40,6 +40,9 @@ impl Write<'_> {
 impl Store {
     /// Makes a short change outside the database and its entry together: where `change` fails there is no entry. It
     /// may be called twice; the last call counts.
+    ///
+    /// Where the commit then fails, on a broken disk, the change stands without an entry and the caller hears of the
+    /// failure. The other order would leave entries of what was never done.
     pub fn audited<T: Send + 'static>(
         &self,
         audit: Audit,

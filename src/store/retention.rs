@@ -3,7 +3,6 @@
 
 use crate::error::Result;
 use crate::model::record::Severity;
-use crate::model::time::DAY_SECS;
 use crate::store::derived::day_of;
 use crate::store::meta::{meta, set_meta};
 use crate::store::record_insert::StoredMachineId;
@@ -18,8 +17,6 @@ pub const WINDOW_RECORDS: i64 = 20_000;
 
 /// Rows of the audit log that one transaction deletes.
 const ROWS_PER_CHANGE_MAX: i64 = 500;
-/// A token that has ended is shown for this long.
-const TOKEN_SHOWN_SECS: i64 = 30 * DAY_SECS;
 
 /// When records were last looked at for their age.
 const PURGED_AT: &str = "purged_at";
@@ -166,13 +163,11 @@ impl Store {
         }
     }
 
-    /// Deletes sessions and API tokens that have ended, and the numbers of new strings of past days; how many.
-    pub fn delete_ended(&self, now: i64) -> Result<usize> {
+    /// Deletes the numbers of new strings of past days; how many.
+    pub fn delete_past_new_values(&self, now: i64) -> Result<usize> {
         self.writer().change(false, move |write| {
-            let run = |sql: &str, value: i64| write.connection.prepare_cached(sql)?.execute([value]);
-            Ok(run("DELETE FROM sessions WHERE until_at < ?1", now)?
-                + run("DELETE FROM api_tokens WHERE until_at < ?1", now - TOKEN_SHOWN_SECS)?
-                + run("DELETE FROM new_values WHERE day < ?1", day_of(now))?)
+            let mut statement = write.connection.prepare_cached("DELETE FROM new_values WHERE day < ?1")?;
+            Ok(statement.execute([day_of(now)])?)
         })
     }
 

@@ -173,9 +173,12 @@ pub fn find(path: &str) -> Option<(&'static View, Vec<String>)> {
 ///
 /// A store that cannot say how many records there are does not stop it.
 pub fn document(app: &App, path: &str, viewer: &Viewer, page: &Page) -> String {
-    // The page itself did what it could; a missing number in its footer is no reason to fail it.
-    let n_records = app.store.count_records().ok();
-    let tabs = custom::tabs(app);
+    // How many records there are and what is made of them is for who may read them.
+    let (n_records, tabs) = match viewer.may(Need::ReadRecords) {
+        // The page itself did what it could; a missing number in its footer is no reason to fail it.
+        true => (app.store.count_records().ok(), custom::tabs(app)),
+        false => (None, Vec::new()),
+    };
     let frame = layout::Frame { path, n_records, tabs: &tabs, viewer: Some(viewer) };
     layout::render(&frame, page).into_string()
 }

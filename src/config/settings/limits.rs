@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Setting] = &[
         key: "limits.logins_per_minute",
         kind: Kind::Number(0, 1_000_000),
         default: DefaultValue::Number(10),
-        help: "Failed logins and API authentications in a minute, for each address and each account; 0 for no limit.",
+        help: "Failed logins and API authentications of one address in a minute; of one account five times as many. 0 for no limit.",
         set: |config, value| {
             config.limits.logins_per_minute = u32::try_from(value.into_number()).unwrap_or(u32::MAX)
         },

@@ -30,7 +30,7 @@ use crate::http::web::Web;
 use crate::http::wire::Head;
 use crate::model::audit::Actor;
 use crate::model::investigator::Permission;
-use crate::ops::fleet::authenticate::{Credentials, authenticate, require};
+use crate::ops::fleet::authenticate::{Credentials, authenticate, refuse_bare, require};
 use crate::ops::fleet::search::{read_id, whole_id};
 use crate::store::fleet::InvestigatorRow;
 use collection::{Collection, Item};
@@ -73,15 +73,26 @@ fn href(head: &Head, path: &str) -> String {
     format!("{}{BASE_ROUTE}{path}", base(head))
 }
 
+/// Refuses, before its body is read, a request that shows nothing of who sent it.
+pub fn require_shown(web: &Web, head: &Head) -> Result<()> {
+    match shown(head).is_nothing() {
+        true => Err(refuse_bare(web.app())),
+        false => Ok(()),
+    }
+}
+
+fn shown(head: &Head) -> Credentials<'_> {
+    Credentials {
+        pgp_token: head.field("x-pgpauthorization"),
+        api_key: head.field("x-migapikey"),
+        peer: head.peer.ip(),
+        may_be_twin: may_be_twin(head),
+    }
+}
+
 /// Finds out who asks, and that this is allowed.
 fn admit(web: &Web, call: &Call, permission: Permission) -> Result<InvestigatorRow> {
-    let shown = Credentials {
-        pgp_token: call.head.field("x-pgpauthorization"),
-        api_key: call.head.field("x-migapikey"),
-        peer: call.head.peer.ip(),
-        may_be_twin: may_be_twin(&call.head),
-    };
-    let investigator = authenticate(web.app(), &shown)?;
+    let investigator = authenticate(web.app(), &shown(&call.head))?;
     require(&investigator, permission)?;
     Ok(investigator)
 }

@@ -20,6 +20,10 @@ const KEYS_MAX: usize = 16;
 /// How old a token may be that a second program of the same host made in the same second.
 const TWIN_SECS_MAX: i64 = 10;
 
+/// A token is remembered so much longer than it counts: between the look at its time and the transaction that takes it
+/// some seconds may go by.
+const REMEMBERED_LONGER_SECS: i64 = 120;
+
 const NOTHING_SHOWN: &str = "Valid authentication header not found";
 
 /// What a request shows of who sent it.
@@ -36,12 +40,24 @@ pub struct Credentials<'a> {
     pub may_be_twin: bool,
 }
 
+impl Credentials<'_> {
+    /// True where there is neither a token nor a key.
+    pub fn is_nothing(&self) -> bool {
+        self.pgp_token.is_none() && self.api_key.is_none()
+    }
+}
+
+/// What a request without a token and a key is answered; it is counted.
+pub fn refuse_bare(app: &App) -> Error {
+    app.attempts.note_bare();
+    Error::new(Kind::Unauthorized, NOTHING_SHOWN)
+}
+
 /// Finds the active investigator who sent a request. Unauthorized, with the texts that MIG's clients know, where there
 /// is none; TooOften where too many from there have failed. Busy where the store cannot say.
 pub fn authenticate(app: &App, shown: &Credentials<'_>) -> Result<InvestigatorRow> {
-    if shown.pgp_token.is_none() && shown.api_key.is_none() {
-        app.attempts.note_bare();
-        return Err(Error::new(Kind::Unauthorized, NOTHING_SHOWN));
+    if shown.is_nothing() {
+        return Err(refuse_bare(app));
     }
     let trial = app.attempts.begin(shown.peer, None)?;
     let outcome = match (shown.pgp_token, shown.api_key) {
@@ -91,7 +107,7 @@ fn by_token(app: &App, header: &str, shown: &Credentials<'_>) -> Result<Investig
     let seen = SeenToken {
         investigator_id: row.id,
         digest: token.digest(&signer),
-        until_at: token.made_secs() + window_secs,
+        until_at: token.made_secs() + window_secs + REMEMBERED_LONGER_SECS,
         peer: shown.peer.to_canonical().to_string(),
     };
     let is_fresh = (now - token.made_secs()).abs() <= TWIN_SECS_MAX;

@@ -10,7 +10,7 @@ use crate::store::fleet::{EndpointRow, ShownKey, is_same};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -75,6 +75,55 @@ pub fn authenticated_endpoint(
         _ => Err(unauthorized(
             "This key is not bound to this queueloc; a heartbeat that shows it binds it where enrolment allows",
         )),
+    }
+}
+
+/// Runs `look`, which judges what an agent at `peer` shows. A key that no endpoint has and a wrong `token` count for the
+/// address where they are refused, and after too many nothing like them is looked at for a while: TooOften. Bound keys and
+/// the right token are not held up, whoever else has that address.
+pub fn limited<T>(
+    app: &App,
+    peer: IpAddr,
+    head_authorization: Option<&str>,
+    token: ShownToken,
+    look: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let is_doubtful = match shown_key(head_authorization) {
+        _ if token == ShownToken::Right => false,
+        ShownKey::Malformed => true,
+        ShownKey::None => token == ShownToken::Wrong,
+        ShownKey::Key(digest) => !app.store.is_key_bound(&digest)?,
+    };
+    if !is_doubtful {
+        return look();
+    }
+    let trial = app.attempts.begin_agent(peer)?;
+    let outcome = look();
+    if matches!(&outcome, Err(error) if error.kind() == Kind::Unauthorized) {
+        trial.fail();
+    }
+    outcome
+}
+
+/// The token of enrolment that an agent shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownToken {
+    /// None.
+    None,
+    /// That of this server.
+    Right,
+    /// Another.
+    Wrong,
+}
+
+impl ShownToken {
+    /// What the field `X-Muster-Token` shows.
+    pub fn of(app: &App, field: Option<&str>) -> ShownToken {
+        match field {
+            None => ShownToken::None,
+            Some(token) if is_token(app, token) => ShownToken::Right,
+            Some(_) => ShownToken::Wrong,
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 
 mod fields;
 
+use crate::config::Enrol;
 use crate::error::{Error, Kind, Result};
 use crate::ops::App;
-use crate::ops::fleet::enrolment;
+use crate::ops::fleet::enrolment::{self, ShownToken};
 use crate::store::fleet::{Admission, HeartbeatLimits, HeartbeatOutcome};
 use std::net::IpAddr;
 
@@ -29,17 +30,18 @@ pub struct Beat<'a> {
 /// forbids it, Busy where it cannot be stored now.
 pub fn take(app: &App, beat: &Beat<'_>) -> Result<()> {
     let heartbeat = fields::read(beat.body, app.clock.now())?;
+    let token = ShownToken::of(app, beat.token);
     let admission = Admission {
         enrol: app.config.fleet.enrol,
         key: enrolment::shown_key(beat.authorization),
-        has_token: beat.token.is_some_and(|token| enrolment::is_token(app, token)),
+        has_token: token == ShownToken::Right,
         peer: beat.peer.to_string(),
     };
     let limits = HeartbeatLimits {
         agents_max: app.config.fleet.agents_max,
         ended_within_secs: 2 * app.config.fleet.heartbeat_secs,
     };
-    match app.store.insert_heartbeat(heartbeat, admission, limits)? {
+    let take = || match app.store.insert_heartbeat(heartbeat, admission, limits)? {
         HeartbeatOutcome::Stored(_) | HeartbeatOutcome::Ended => Ok(()),
         HeartbeatOutcome::Refused(refusal) => Err(Error::new(
             Kind::Unauthorized,
@@ -49,5 +51,10 @@ pub fn take(app: &App, beat: &Beat<'_>) -> Result<()> {
             "There are {} agents, as many as fleet.agents_max allows; no further one is taken",
             limits.agents_max
         ))),
+    };
+    // Where everybody's first key binds, a fleet that starts at once would wait in line, ten at a time.
+    match app.config.fleet.enrol {
+        Enrol::Open => take(),
+        _ => enrolment::limited(app, beat.peer, beat.authorization, token, take),
     }
 }

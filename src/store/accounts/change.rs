@@ -17,14 +17,11 @@ const ACCOUNTS_MAX: i64 = 1_000;
 
 /// Whether something must leave an active admin who can log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastAdmin {
-    /// It must: what would not is refused.
-    Kept {
-        /// True where a proxy logs people in, so that an admin needs no password.
-        without_password: bool,
-    },
-    /// It need not.
-    MayGo,
+pub struct LastAdmin {
+    /// True where it must: what would not is refused.
+    pub is_kept: bool,
+    /// True where a proxy logs people in, so that an admin needs no password.
+    pub without_password: bool,
 }
 
 /// An account to be added; checked before.
@@ -87,8 +84,10 @@ pub struct Changed {
     pub account: AccountRow,
     /// Sessions that were ended.
     pub n_ended: usize,
-    /// True where an active admin is left who can log in by a password.
+    /// True where an active admin is left who can log in.
     pub has_admin: bool,
+    /// False where it was the last account: then who is on this host may do everything.
+    pub has_accounts: bool,
 }
 
 impl Store {
@@ -129,7 +128,7 @@ fn insert(write: &mut Write<'_>, new: &NewAccount, actor: &Actor) -> Result<Acco
         let name: String = row.get(0)?;
         return Err(Error::new(Kind::Conflict, format!("There is an account {name} already")));
     }
-    let count: i64 = connection.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))?;
+    let count = count_accounts(connection)?;
     if count >= ACCOUNTS_MAX {
         let message = format!("There are {count} accounts, as many as can be; remove some first");
         return Err(Error::new(Kind::Conflict, message));
@@ -162,14 +161,15 @@ fn apply(
     let connection = write.connection;
     let before = by_name(connection, name)?.ok_or_else(|| gone(name))?;
     if change.is_already(&before) {
-        return Ok(Changed { account: before, n_ended: 0, has_admin: has_admin(connection, false)? });
+        let has_admin = has_admin(connection, last_admin.without_password)?;
+        return Ok(Changed { account: before, n_ended: 0, has_admin, has_accounts: true });
     }
     let (id, now) = (before.id, write.now);
     let n_ended = connection.prepare_cached("DELETE FROM sessions WHERE account_id = ?1")?.execute([id])?;
     if matches!(change, AccountChange::Disable | AccountChange::Remove) {
         connection.prepare_cached("DELETE FROM api_tokens WHERE account_id = ?1")?.execute([id])?;
     }
-    let had_admin = has_admin(connection, matches!(last_admin, LastAdmin::Kept { without_password: true }))?;
+    let had_admin = has_admin(connection, last_admin.without_password)?;
     match change {
         AccountChange::Role(role) => {
             let sql = "UPDATE accounts SET role = ?2, modified_at = ?3 WHERE id = ?1";
@@ -194,8 +194,9 @@ fn apply(
     }
     let after = by_id(connection, id)?;
     insert_audit(connection, now, &entry(change, actor, &before, after.as_ref(), n_ended))?;
-    let has_admin = has_admin(connection, false)?;
-    Ok(Changed { account: after.unwrap_or(before), n_ended, has_admin })
+    let has_admin = has_admin(connection, last_admin.without_password)?;
+    let has_accounts = after.is_some() || count_accounts(connection)? > 0;
+    Ok(Changed { account: after.unwrap_or(before), n_ended, has_admin, has_accounts })
 }
 
 /// What the audit log says of a change: never a password or its hash.
@@ -237,13 +238,15 @@ pub(super) fn gone(name: &str) -> Error {
 
 /// Conflict where there must be an admin, and there is none.
 fn keep_admin(connection: &Connection, last_admin: LastAdmin) -> Result<()> {
-    match last_admin {
-        LastAdmin::Kept { without_password } if !has_admin(connection, without_password)? => Err(Error::new(
-            Kind::Conflict,
-            "There must be an active admin who can log in; make another one first",
-        )),
-        _ => Ok(()),
+    if last_admin.is_kept && !has_admin(connection, last_admin.without_password)? {
+        let message = "There must be an active admin who can log in; make another one first";
+        return Err(Error::new(Kind::Conflict, message));
     }
+    Ok(())
+}
+
+fn count_accounts(connection: &Connection) -> Result<i64> {
+    Ok(connection.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))?)
 }
 
 /// True where there is an active admin; with a password, unless it takes none.

@@ -30,7 +30,7 @@ fn the_first_account_makes_the_database_and_is_an_admin() {
 fn what_does_not_fit_is_refused_and_nothing_is_asked_for_or_made() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    for name in ["", "a b", "a\n", "\u{1b}[2J", "аda", ".a", "job", &"x".repeat(65)] {
+    for name in ["", "a b", "a\n", "\u{1b}[2J", "аda", ".a", "job", "spool", &"x".repeat(65)] {
         let (code, text) = said(&run(&data, &["add", name]));
         assert_eq!(code, Some(2), "{name:?}: {text}");
         assert!(text.contains("The name of an account") && !text.contains('\u{1b}'), "{text}");
@@ -75,6 +75,33 @@ fn what_does_not_fit_is_refused_and_nothing_is_asked_for_or_made() {
     let (code, text) = said(&run(&data, &["disable", "ada"]));
     assert!(code == Some(0) && text.contains("There is no active admin"), "{text}");
     assert_eq!(said(&run(&data, &["token", "ada", "--for", "x"])).0, Some(1));
+    // Without any account this host is let in again, which is what is told.
+    let (code, text) = said(&run(&data, &["remove", "ada"]));
+    assert!(code == Some(0) && text.contains("who is on this host may do everything"), "{text}");
+    assert!(!text.contains("alone can change"), "{text}");
+}
+
+#[test]
+fn an_admin_whom_a_proxy_logs_in_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, config) = (dir.path().join("data"), dir.path().join("muster.toml"));
+    std::fs::write(
+        &config,
+        "[access]\nproxy_header = \"X-Remote-User\"\nproxy_login_from = [\"127.0.0.1\"]\n",
+    )
+    .unwrap();
+    let config = config.to_str().unwrap();
+    for words in [
+        &["add", "ada", "--no-password"][..],
+        &["add", "bob", "--no-password", "--role", "admin"],
+        &["disable", "bob"],
+    ] {
+        let output = said(&run(&data, &[words, &["--config", config]].concat()));
+        assert!(output.0 == Some(0) && !output.1.contains("no active admin"), "{words:?}: {output:?}");
+    }
+    // By itself nobody gets in without a password.
+    let (code, text) = said(&run(&data, &["enable", "bob"]));
+    assert!(code == Some(0) && text.contains("There is no active admin who can log in"), "{text}");
 }
 
 #[test]

@@ -90,6 +90,27 @@ fn what_is_open_is_open_by_decision() {
     assert_eq!(READING.iter().filter(|path| !is_there(path)).count(), 0);
 }
 
+#[test]
+fn a_form_that_is_refused_is_answered_with_a_page() {
+    let server = start("");
+    let browser = vec![field("Accept", "text/html,application/xhtml+xml;q=0.9")];
+    let forms = ROUTES.iter().filter(|route| route.is_form());
+    let mut n_forms = 0;
+    for route in forms {
+        let path = route.path.replace("{id}", "1");
+        let answer = send(&server, &path, &browser, &[("csrf_token", "x")]);
+        let kind = answer.header("content-type").unwrap();
+        assert!(answer.status >= 400 && kind.starts_with("text/html"), "{path}: {} {kind}", answer.status);
+        n_forms += 1;
+    }
+    assert!(n_forms > 25, "{n_forms}");
+    // A program that happens to take pages is still told in JSON.
+    for path in ["/", "/v3/collector", "/api/v1/heartbeat", "/api/v1/action/create"] {
+        let answer = send(&server, path, &browser, &[]);
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
+    }
+}
+
 /// Who asks, and what they may have.
 struct Person {
     name: &'static str,
@@ -151,14 +172,36 @@ fn person(name: &'static str, fields: Fields, may: &'static [Need], denied: u16)
 
 #[test]
 fn before_there_is_an_account_this_host_may_do_everything() {
-    let server = start("[http]\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let server = start("");
     assert!(server.log().contains("No account yet"), "{}", server.log());
     let remote = vec![field("X-Forwarded-For", "192.0.2.7")];
     ask_for_all(&server, &[person("local", vec![], ALL, 0), person("remote", remote, READ, 403)]);
     // Who is not local sees what to do.
-    let page = server.request("GET", "/login", &[], b"").text();
+    let page = server.get("/login").text();
     assert!(page.contains("muster account add NAME"), "{page}");
     assert_eq!(try_login(&server, "alice", PASSWORD).status, 409);
+}
+
+#[test]
+fn behind_a_proxy_nobody_is_local() {
+    for config in [
+        "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n",
+        "[access]\nproxy_header = \"X-Remote-User\"\nproxy_login_from = [\"127.0.0.1\"]\n",
+        "[http]\nbase_path = \"/muster\"\n",
+    ] {
+        let server = start(config);
+        assert_eq!(server.get("/fleet").status, 403, "{config}");
+        assert_eq!(server.get("/records").status, 200, "{config}");
+    }
+    // What nginx speaks to what is behind it, if nobody tells it otherwise.
+    let server = start("");
+    for (version, status) in [("1.0", "403"), ("1.1", "200")] {
+        let mut connection = server.connect();
+        let head = format!("GET /fleet HTTP/{version}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        connection.send(head.as_bytes()).unwrap();
+        let line = connection.body_line().unwrap();
+        assert!(line.contains(&format!(" {status} ")), "{version}: {line}");
+    }
 }
 
 #[test]
@@ -220,6 +263,17 @@ fn reading_can_take_a_login_and_changing_can_be_open() {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
     server.post_record(1, "x");
+    // The form to log in says nothing of the records: not how many there are, not what views are made of them.
+    std::fs::create_dir_all(server.data_dir.join("views")).unwrap();
+    let view = "tab = \"Kernels by board\"\ntitle = \"Kernels by board\"\nabout = \"Which they are.\"\n\
+                [[panel]]\ntitle = \"All\"\nshow = \"table\"\nsql = \"SELECT build FROM export_records LIMIT 5\"\n";
+    std::fs::write(server.data_dir.join("views/boards.toml"), view).unwrap();
+    let shows = |text: &str| (text.contains("Kernels by board"), text.contains("1 record"));
+    let page = |path: &str| server.request("GET", path, &viewer, b"").text();
+    assert_eq!(shows(&page("/records")), (true, true), "{}", page("/records"));
+    assert_eq!(shows(&page("/login")), (true, true));
+    assert_eq!(shows(&server.get("/login").text()), (false, false));
+    assert_eq!(shows(&try_login(&server, "vic", "wrong").text()), (false, false));
     // A browser is led to the form, a program is told.
     let browser = vec![field("Accept", "text/html")];
     let answer = server.request("GET", "/records?severity=3", &browser, b"");

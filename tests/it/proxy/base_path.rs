@@ -105,20 +105,18 @@ fn no_page_leads_out_of_the_base_path_directly_or_through_a_proxy() {
             "UPDATE commands SET results = NULL WHERE results LIKE '{%'; UPDATE builds SET build = ' href=\"/x' WHERE id = 1; UPDATE classifications SET name = '\" src=\"/x' WHERE id = 1;",
         )
         .unwrap();
-    let server = serve(&file, "");
-    let direct = crawl(server.address, &[]);
-    for expected in
-        ["/muster/records", "/muster/assets/style.css", "/muster/records/N", "/muster/fleet/agents/N"]
-    {
-        assert!(direct.contains(expected), "{expected} is not among {direct:?}");
-    }
-    drop(server);
     file.database()
         .execute_batch("INSERT INTO accounts (name, role, created_at, modified_at) VALUES ('ada', 3, 1, 1)")
         .unwrap();
     let more = "trusted_proxies = [\"127.0.0.1\"]\n[access]\nproxy_header = \"X-Remote-User\"\n\
                 proxy_login_from = [\"127.0.0.1\"]\n";
     let server = serve(&file, more);
+    let direct = crawl(server.address, &[("X-Remote-User", "ada")]);
+    for expected in
+        ["/muster/records", "/muster/assets/style.css", "/muster/records/N", "/muster/fleet/agents/N"]
+    {
+        assert!(direct.contains(expected), "{expected} is not among {direct:?}");
+    }
     let nginx = Nginx::start(server.address, "/muster/");
     let through = crawl(nginx.address, &[ADA]);
     assert!(through.contains("/muster/audit") && through.len() + 3 >= direct.len(), "{through:?} {direct:?}");

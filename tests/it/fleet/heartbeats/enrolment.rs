@@ -108,6 +108,44 @@ fn a_new_key_needs_the_token_where_that_is_asked() {
 }
 
 #[test]
+fn wrong_keys_are_limited_and_good_ones_of_the_same_address_are_not_held_up() {
+    let server = start("token");
+    let token = agent_command(&server.data_dir, &["token"]).1;
+    let token = ("X-Muster-Token", token.trim());
+    taken(&server, &[KEY, token], &beat("a", 1));
+    for _ in 0..10 {
+        refused(&server, &[OTHER, ("X-Muster-Token", "guess")], "a", "another key");
+    }
+    let (status, error) = send(&server, &[OTHER], &beat("a", 1));
+    assert!(status == 429 && error.contains("Too many attempts have failed"), "{status} {error}");
+    // Nothing is looked at: neither is there one more refusal in the list.
+    let connection = database(&server.data_dir);
+    assert_eq!(number(&connection, "SELECT sum(attempts) FROM enrolment_refusals"), 10);
+    let fetch = |key: (&str, &str)| {
+        let fields = [(key.0.to_owned(), key.1.to_owned())];
+        let wish = b"{\"queueloc\":\"a\",\"instance\":\"i\"}";
+        server.request("POST", "/api/v1/agent/commands", &fields, wish).status
+    };
+    let answer = |key: (&str, &str)| {
+        let fields = [(key.0.to_owned(), key.1.to_owned())];
+        server.request("POST", "/api/v1/agent/results", &fields, b"{\"id\":1,\"status\":\"success\"}").status
+    };
+    assert_eq!((fetch(OTHER), answer(OTHER)), (429, 429));
+    // Everybody else behind this address goes on: those that are bound, that have the token, that show nothing.
+    for n in 1..=30 {
+        taken(&server, &[KEY], &beat("a", n));
+        assert_eq!(fetch(KEY), 200);
+        let new = format!("Bearer 0123456789abcdef-new-{n}");
+        taken(&server, &[("Authorization", &new), token], &beat(&format!("new{n}"), 1));
+    }
+    taken(&server, &[], &beat("keyless", 1));
+    assert_eq!(
+        server.request("GET", "/api/v1/dashboard", &[("X-MIGAPIKEY".into(), "x".into())], b"").status,
+        401
+    );
+}
+
+#[test]
 fn of_many_first_keys_one_binds() {
     let server = Server::start();
     let barrier = Barrier::new(16);

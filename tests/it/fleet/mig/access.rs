@@ -51,6 +51,33 @@ fn a_used_token_stays_used_after_a_kill() {
 }
 
 #[test]
+fn a_used_token_is_remembered_longer_than_it_counts() {
+    let server = Server::start();
+    add(&server, "Ada", &keys().ada, "all");
+    let made = Clock::system().now();
+    assert_eq!(get_with_token(&server, DASHBOARD, &token_of(&keys().ada, &rfc3339(made), "1")).status, 200);
+    let connection = rusqlite::Connection::open(database_path(&server.data_dir)).unwrap();
+    let until: i64 =
+        connection.query_row("SELECT max(until_at) FROM seen_tokens", [], |row| row.get(0)).unwrap();
+    // The window is ten minutes; whoever is looked at in its last second is written down later.
+    assert!(until >= made + 600 + 60, "{made} {until}");
+}
+
+#[test]
+fn who_shows_nothing_is_refused_before_the_body_is_read() {
+    let server = Server::start();
+    for path in ["/api/v1/action/create/", "/api/v1/investigator/create/", "/api/v1/loader/new/"] {
+        let mut connection = server.connect();
+        // The body is told of and never comes.
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n");
+        connection.send(head.as_bytes()).unwrap();
+        let began = std::time::Instant::now();
+        let line = connection.body_line().unwrap();
+        assert!(line.contains(" 401 ") && began.elapsed() < Duration::from_secs(3), "{path}: {line}");
+    }
+}
+
+#[test]
 fn hostile_tokens_are_refused_with_migs_words() {
     let config = Some("[limits]\nlogins_per_minute = 0\n".to_owned());
     let server = Server::start_with(Options { config, ..Options::default() });
