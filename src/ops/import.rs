@@ -73,11 +73,14 @@ impl Format {
         let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
         let Some(first) = lines.next() else { return Ok(Format::Ndjson) };
         let has = |word: &str| first.windows(word.len()).any(|part| part == word.as_bytes());
-        if first.starts_with(b"{") {
+        if first.starts_with(b"--") || first.starts_with(b"COPY ") {
+            // Before the names of columns are looked at: the statement has them too.
+            Ok(Format::Postgres)
+        } else if first.starts_with(b"{") {
             Ok(Format::Ndjson)
         } else if has("classification,") || has(",severity") {
             Ok(Format::Csv)
-        } else if first.starts_with(b"--") || first.starts_with(b"COPY ") || first.contains(&b'\t') {
+        } else if first.contains(&b'\t') {
             Ok(Format::Postgres)
         } else {
             Err("Its format is not known; name it with --format ndjson, csv or postgres".to_owned())

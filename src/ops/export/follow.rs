@@ -313,3 +313,34 @@ fn reader_gone(error: std::io::Error) -> Error {
         _ => Error::busy("Cannot hand over the records").because(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_command_ends_with_a_batch_that_is_broken_off() {
+        if std::io::stdin().is_terminal() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("pid");
+        let line = format!("sleep 600 & echo $! > '{}.new' && mv '{0}.new' '{0}'; wait", file.display());
+        let mut taker = Taker::new(Some(&line));
+        taker.take(b"line\n").unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while !file.exists() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let pid = fs::read_to_string(&file).unwrap();
+        drop(taker);
+        let is_running = || {
+            let status = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            !status.is_empty() && !status.contains(") Z ")
+        };
+        while is_running() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!is_running());
+    }
+}
