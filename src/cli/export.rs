@@ -40,9 +40,10 @@ const BATCH_RECORDS_MAX: usize = 1_000_000;
     {command_name} --cursors",
     note = "The fields are those of GET /api/records, times are RFC 3339 in UTC, and `muster import` reads all of it back. CSV\n\
     cells stand as they are: a spreadsheet may take one for a formula.\n\
-    --follow without --to moves its cursor once the lines are written and flushed; with --to once the command has ended\n\
-    with 0, so that a killed command gets its records again. Records that were deleted before they were handed over\n\
-    are passed over, and told of. See docs/follow.md.",
+    --follow without --to moves its cursor once the lines are written and flushed; with --to once the command has read\n\
+    all and ended with 0, so that a killed command gets its records again. Records that were deleted before they were\n\
+    handed over are passed over, and told of. See docs/follow.md.\n\
+    A record that is damaged is named and left out; without --follow the exit status is then 1.",
     help_triggers("-h", "--help", "help")
 )]
 /// Writes records.

@@ -79,7 +79,7 @@ impl ImportCommand {
         let sources = self.files.iter().map(|file| Source::open(file)).collect::<Result<Vec<_>>>()?;
         let missing = if self.dry_run { Missing::Refuse } else { Missing::Create };
         let app = open_app(self.config.as_deref(), self.data.as_deref(), missing)?;
-        let mut troubles = Vec::new();
+        let mut outcomes = Vec::new();
         // A file that is named takes the rows of all.
         let mut shared = self.rejects.as_ref().map(|path| Rejects::at(PathBuf::from(path)));
         for (file, source) in self.files.iter().zip(sources) {
@@ -92,10 +92,17 @@ impl ImportCommand {
                     outcome
                 }
             };
-            troubles.extend(outcome?);
+            outcomes.push(outcome);
+            if outcomes.last().is_some_and(Result::is_err) {
+                break;
+            }
         }
         if let Some(rejects) = shared {
             rejects.end();
+        }
+        let mut troubles = Vec::new();
+        for outcome in outcomes {
+            troubles.extend(outcome?);
         }
         match troubles.is_empty() {
             true => Ok(()),
