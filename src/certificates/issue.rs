@@ -5,7 +5,7 @@
 use crate::error::{Error, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -31,12 +31,16 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// An authority made before. Invalid where certificate or key cannot be read.
+    /// An authority made before. Invalid where certificate or key cannot be read, or do not belong together: what
+    /// such a pair signs no client takes.
     pub fn read(certificate: &str, key: &str) -> Result<Authority> {
         let refused = |error: rcgen::Error| {
             Error::invalid("The authority's certificate or key cannot be read").because(error)
         };
         let key = KeyPair::from_pem(key).map_err(refused)?;
+        if !super::has_key(certificate.as_bytes(), &key.subject_public_key_info())? {
+            return Err(Error::invalid("The authority's key does not belong to its certificate"));
+        }
         Ok(Authority { issuer: Issuer::from_ca_cert_pem(certificate, key).map_err(refused)? })
     }
 }

@@ -84,6 +84,15 @@ impl Certificate {
     }
 }
 
+/// True where the public key of the first certificate of a PEM text is this one, in DER form. Invalid where there is no
+/// certificate that can be read.
+fn has_key(pem: &[u8], public_key: &[u8]) -> Result<bool> {
+    let cannot = |error: String| Error::invalid("The certificate cannot be read").because(error);
+    let der = CertificateDer::from_pem_slice(pem).map_err(|error| cannot(error.to_string()))?;
+    let (_, found) = X509Certificate::from_der(&der).map_err(|error| cannot(error.to_string()))?;
+    Ok(found.public_key().raw == public_key)
+}
+
 /// A file of certificates or of a key, at most [`FILE_BYTES_MAX`] of it. Usage where it cannot be read.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -132,6 +141,14 @@ mod tests {
         assert_eq!((leaf.subject.as_str(), &leaf.issuer), ("CN=muster.lan", &ca.subject));
         assert_eq!(leaf.names, names);
         assert_eq!((leaf.days_left(NOW), leaf.is_authority), (825, false));
+    }
+
+    #[test]
+    fn an_authority_s_key_must_be_its_own() {
+        let [one, other] = ["one", "other"].map(|host| new_authority(host, NOW, 10).unwrap());
+        assert!(Authority::read(&one.certificate, &one.key).is_ok());
+        let Err(error) = Authority::read(&one.certificate, &other.key) else { panic!("it was taken") };
+        assert!(error.message().contains("does not belong"), "{error}");
     }
 
     #[test]

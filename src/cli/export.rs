@@ -3,11 +3,12 @@
 
 use crate::cli::progress::Bar;
 use crate::cli::{actor, open_app, print, signals};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::parse_pairs;
 use crate::model::filter::{RecordFilter, shortened};
 use crate::model::time::rfc3339;
 use crate::ops::App;
+use crate::ops::backup::{parent, would_be_a_database};
 use crate::ops::export::follow::{Follow, Start, check_name, follow};
 use crate::ops::export::{Ended, Format, export};
 use crate::store::Missing;
@@ -33,14 +34,16 @@ const BATCH_RECORDS_MAX: usize = 1_000_000;
     hand over each record once it is stored, and remember in the database how far that got.",
     example = "{command_name} --output records.ndjson.gz --gzip\n\
     {command_name} --format csv --filter 'severity=4&created_in_days=7' > critical.csv\n\
-    {command_name} --follow archive --from-start --to 'gzip >> /srv/archive.ndjson.gz'\n\
+    {command_name} --follow archive --from-start \\\n\
+    \x20 --to 'gzip > part && sync part && mv part $(date +%s.%N).ndjson.gz'\n\
     {command_name} --follow nightly --once --to ./load-into-postgresql\n\
     {command_name} --cursors",
     note = "The fields are those of GET /api/records, times are RFC 3339 in UTC, and `muster import` reads all of it back. CSV\n\
     cells stand as they are: a spreadsheet may take one for a formula.\n\
-    --follow without --to moves its cursor once the lines are written and flushed; with --to once the command has ended\n\
-    with 0, so that a killed command gets its records again. Records that were deleted before they were handed over\n\
-    are passed over, and told of. See docs/follow.md.",
+    --follow without --to moves its cursor once the lines are written and flushed; with --to once the command has read\n\
+    all and ended with 0, so that a killed command gets its records again. Records that were deleted before they were\n\
+    handed over are passed over, and told of. See docs/follow.md.\n\
+    A record that is damaged is named and left out; without --follow the exit status is then 1.",
     help_triggers("-h", "--help", "help")
 )]
 /// Writes records.
@@ -53,7 +56,11 @@ pub struct ExportCommand {
         description = "only these: parameters of GET /api/records, as severity=4&build=41890"
     )]
     filter: Option<String>,
-    #[argh(option, arg_name = "file", description = "write here, whole or not at all")]
+    #[argh(
+        option,
+        arg_name = "file",
+        description = "write here, whole or not at all; a file of the name is replaced"
+    )]
     output: Option<String>,
     #[argh(switch, description = "compress")]
     gzip: bool,
@@ -203,16 +210,16 @@ fn run_export(
         None => {
             let mut out = Packed::new(io::stdout().lock(), is_gzip);
             match export(app, filter, format, &mut out, &mut tell) {
-                Ok(Ended::Whole(written)) => match out.finish() {
+                Ok(Ended::Whole { written, damaged }) => match out.finish() {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Ended::ReaderGone),
                     outcome => outcome
-                        .map(|_| Ended::Whole(written))
+                        .map(|_| Ended::Whole { written, damaged })
                         .map_err(|error| Error::busy("Cannot write to standard output").because(error)),
                 },
                 ended => ended,
             }
         }
-        Some(path) => NewFile::write(Path::new(path), |file| {
+        Some(path) => NewFile::write(Path::new(path), &app.config.data_dir, |file| {
             let mut out = Packed::new(file, is_gzip);
             let ended = export(app, filter, format, &mut out, &mut tell)?;
             out.finish().map_err(|error| cannot_write(path, error))?;
@@ -220,10 +227,16 @@ fn run_export(
         }),
     };
     bar.clear();
-    if let Ended::Whole(written) = ended? {
+    if let Ended::Whole { written, damaged } = ended? {
         match output {
             Some(path) => print(&format!("Exported {written} records to {}\n", path.escape_debug()))?,
             None => log::info!("Exported {written} records"),
+        }
+        if damaged > 0 {
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("{damaged} records are damaged and were left out"),
+            ));
         }
     }
     Ok(())
@@ -244,27 +257,32 @@ fn cannot_write(path: &str, error: io::Error) -> Error {
 struct NewFile;
 
 impl NewFile {
-    /// Lets `write` fill a file beside `path`, makes it durable and gives it the name.
-    fn write<T>(path: &Path, write: impl FnOnce(&File) -> Result<T>) -> Result<T> {
+    /// Lets `write` fill a file beside `path`, makes it durable and gives it the name. Usage where something else than a
+    /// file has the name, or it would be taken for a database of `data_dir`.
+    fn write<T>(path: &Path, data_dir: &Path, write: impl FnOnce(&File) -> Result<T>) -> Result<T> {
         let shown = path.to_string_lossy();
+        if would_be_a_database(path, data_dir) {
+            return Err(Error::usage(format!(
+                "{} in the data directory would be taken for a database; name the file otherwise",
+                shown.escape_debug()
+            )));
+        }
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(Error::usage(format!("{} is not a file", shown.escape_debug())));
+        }
         let mut name = path.as_os_str().to_owned();
-        name.push(".partial");
+        name.push(format!(".{}.partial", std::process::id()));
         let partial = PathBuf::from(name);
         let file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&partial)
             .map_err(|error| cannot_write(&shown, error))?;
         let outcome = write(&file).and_then(|value| {
-            let directory = match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
             file.sync_all()
                 .and_then(|()| std::fs::rename(&partial, path))
-                .and_then(|()| File::open(directory)?.sync_all())
+                .and_then(|()| File::open(parent(path))?.sync_all())
                 .map_err(|error| cannot_write(&shown, error))?;
             Ok(value)
         });

@@ -12,7 +12,7 @@ use crate::ops::import::source::Source;
 use crate::ops::import::{Format, Options, Outcome, import};
 use crate::store::Missing;
 use argh::{ArgsInfo, FromArgs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(ArgsInfo, FromArgs)]
 #[argh(
@@ -26,7 +26,8 @@ use std::path::PathBuf;
     {command_name} --dry-run dump.sql\n\
     {command_name} --table records --rejects bad.sql records.copy",
     note = "Reception times are kept, ids are given anew. A record that is stored already, alike in every field, is passed\n\
-    over. A row that breaks a rule is put into FILE.rejects with the reason, where it can be corrected and imported.\n\
+    over. A row that breaks a rule is put into FILE.rejects with the reason, where it can be corrected and imported;\n\
+    where rows of an import before are there, into FILE.rejects.2 and so on. One import runs at a time.\n\
     It works beside a running server. Cut off, it goes on where it was when it is run again on the same file; what\n\
     comes through a pipe begins anew, and passes over what is stored.\n\
     What is older than retention.days is removed at the next purge; see `muster config show`.\n\
@@ -78,9 +79,30 @@ impl ImportCommand {
         let sources = self.files.iter().map(|file| Source::open(file)).collect::<Result<Vec<_>>>()?;
         let missing = if self.dry_run { Missing::Refuse } else { Missing::Create };
         let app = open_app(self.config.as_deref(), self.data.as_deref(), missing)?;
-        let mut troubles = Vec::new();
+        let mut outcomes = Vec::new();
+        // A file that is named takes the rows of all.
+        let mut shared = self.rejects.as_ref().map(|path| Rejects::at(PathBuf::from(path)));
         for (file, source) in self.files.iter().zip(sources) {
-            troubles.extend(self.one(&app, file, source, &options)?);
+            let outcome = match &mut shared {
+                Some(rejects) => self.one(&app, source, &options, rejects),
+                None => {
+                    let mut rejects = self.rejects_of(file);
+                    let outcome = self.one(&app, source, &options, &mut rejects);
+                    rejects.end();
+                    outcome
+                }
+            };
+            outcomes.push(outcome);
+            if outcomes.last().is_some_and(Result::is_err) {
+                break;
+            }
+        }
+        if let Some(rejects) = shared {
+            rejects.end();
+        }
+        let mut troubles = Vec::new();
+        for outcome in outcomes {
+            troubles.extend(outcome?);
         }
         match troubles.is_empty() {
             true => Ok(()),
@@ -110,28 +132,36 @@ impl ImportCommand {
         Ok(Options { format, table, is_dry_run: self.dry_run })
     }
 
+    /// Where the rows of a file go that break a rule, where nothing is said.
+    fn rejects_of(&self, file: &str) -> Rejects {
+        match file {
+            _ if self.dry_run => Rejects::nowhere(),
+            "/dev/stdin" => Rejects::at(PathBuf::from("import.rejects")),
+            file => Rejects::at(PathBuf::from(format!("{file}.rejects"))),
+        }
+    }
+
     /// Imports one file; what is to be said about it at the end.
-    fn one(&self, app: &App, file: &str, source: Source, options: &Options) -> Result<Option<String>> {
+    fn one(
+        &self,
+        app: &App,
+        source: Source,
+        options: &Options,
+        rejects: &mut Rejects,
+    ) -> Result<Option<String>> {
         let (name, total_bytes) = (source.name.clone(), source.total_bytes);
         if source.digest.is_none() && !self.dry_run {
             log::info!(
                 "What comes through a pipe cannot go on where it was cut off; run again it begins anew"
             );
         }
-        let mut rejects = match &self.rejects {
-            Some(path) => Rejects::open(PathBuf::from(path))?,
-            None if self.dry_run => Rejects::nowhere(),
-            None if file == "/dev/stdin" => Rejects::open(PathBuf::from("import.rejects"))?,
-            None => Rejects::open(PathBuf::from(format!("{file}.rejects")))?,
-        };
         let mut bar = Bar::new();
         let outcome =
-            import(app, source, options, &mut rejects, &actor("muster import"), &mut |read, progress| {
+            import(app, source, options, rejects, &actor("muster import"), &mut |read, progress| {
                 let rows = progress.rows_stored + progress.rows_known + progress.rows_rejected;
                 bar.show(read, total_bytes.max(read), &format!("bytes, {rows} rows"));
             });
         bar.clear();
-        let rejected_to = rejects.end();
         let outcome = outcome?;
         print(&summary(&name, &outcome, self.dry_run))?;
         if outcome.old_records > 0 {
@@ -141,7 +171,7 @@ impl ImportCommand {
                 app.config.retention.days
             );
         }
-        Ok(trouble(&name, &outcome, rejected_to))
+        Ok(trouble(&name, &outcome, rejects.path()))
     }
 }
 
@@ -161,7 +191,7 @@ fn summary(name: &str, outcome: &Outcome, is_dry_run: bool) -> String {
     text
 }
 
-fn trouble(name: &str, outcome: &Outcome, rejected_to: Option<PathBuf>) -> Option<String> {
+fn trouble(name: &str, outcome: &Outcome, rejected_to: Option<&Path>) -> Option<String> {
     let mut parts = Vec::new();
     if outcome.progress.rows_rejected > 0 {
         let place = rejected_to

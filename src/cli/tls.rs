@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::error::Result;
 use crate::model::time::utc_text;
-use crate::ops::tls_init::{self, NAMES_MAX, Places, SERVER_DAYS, Wanted};
+use crate::ops::tls_init::{self, NAMES_MAX, OWN_NAME, Places, SERVER_DAYS, Wanted};
 use crate::store::Missing;
 use argh::{ArgsInfo, FromArgs};
 use std::fmt::Write;
@@ -186,7 +186,7 @@ fn names(given: &[String], host: &str, config: &Config) -> Vec<String> {
     let mut names: Vec<String> = given.iter().map(|name| name.trim().to_ascii_lowercase()).collect();
     names.extend(full_names(host));
     names.extend(config.hostnames.iter().map(|name| name.to_ascii_lowercase()));
-    names.extend([host.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()]);
+    names.extend([host.to_owned(), OWN_NAME.to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()]);
     let listen = config.tls.listen.iter().chain(&config.listen);
     let listen = listen.filter_map(|text| text.parse::<SocketAddr>().ok()).map(|address| address.ip());
     let interfaces = addresses::of_this_machine().into_iter().map(|address| address.ip);

@@ -27,6 +27,8 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A certificate that ends so soon is worth a warning.
 const DAYS_LEFT_WARNED: i64 = 21;
+/// And worth another after so long.
+const WARN_EVERY_SECS: i64 = 86_400;
 /// Permissions that let others than owner and group have the key.
 const OTHERS: u32 = 0o007;
 
@@ -47,6 +49,9 @@ struct Seen {
     changed: Option<Stamps>,
     /// The change that was refused, told once.
     refused: Option<Stamps>,
+    /// What the certificate in use says, and when it was looked at last.
+    certificate: Certificate,
+    warned_at: i64,
 }
 
 /// Of both files: inode, size, and the second and nanosecond of the last change; none where it is not there.
@@ -59,9 +64,10 @@ impl TlsFiles {
         // Looked at before it is read: what changes in between is then read again.
         let in_use = stamps(&certificate, &key);
         let (config, found) = load(&certificate, &key)?;
-        warn(&found, &key, clock.now());
+        let warned_at = clock.now();
+        warn(&found, &key, warned_at);
         log::info!("TLS with {}", described(&found, &certificate));
-        let seen = Mutex::new(Seen { in_use, changed: None, refused: None });
+        let seen = Mutex::new(Seen { in_use, changed: None, refused: None, certificate: found, warned_at });
         Ok(TlsFiles { certificate, key, tls: Arc::new(Tls::new(config)), clock, seen })
     }
 
@@ -89,6 +95,11 @@ impl TlsFiles {
         } else {
             self.read_again(&mut seen, now);
         }
+        let now = self.clock.now();
+        if is_due(seen.warned_at, now) {
+            seen.warned_at = now;
+            warn(&seen.certificate, &self.key, now);
+        }
     }
 
     fn read_again(&self, seen: &mut Seen, now: Stamps) {
@@ -98,7 +109,8 @@ impl TlsFiles {
                 self.tls.replace(config);
                 (seen.in_use, seen.refused) = (now, None);
                 log::info!("TLS from now on with {}", described(&found, &self.certificate));
-                warn(&found, &self.key, self.clock.now());
+                (seen.certificate, seen.warned_at) = (found, self.clock.now());
+                warn(&seen.certificate, &self.key, seen.warned_at);
             }
             Err(error) => {
                 seen.refused = Some(now);
@@ -180,16 +192,60 @@ fn described(found: &Certificate, path: &Path) -> String {
     )
 }
 
+/// True a day after the last look, and where the clock was set back behind it.
+fn is_due(warned_at: i64, now: i64) -> bool {
+    !(0..WARN_EVERY_SECS).contains(&(now - warned_at))
+}
+
 fn warn(found: &Certificate, key: &Path, now: i64) {
-    let days_left = found.days_left(now);
-    if now < found.not_before {
-        log::warn!("The certificate is good only from {} on: clients refuse it", utc_text(found.not_before));
-    } else if days_left < 0 {
-        log::warn!("The certificate has ended on {}: clients refuse it", utc_text(found.not_after));
-    } else if days_left < DAYS_LEFT_WARNED {
-        log::warn!("The certificate ends in {days_left} days; `muster tls init --renew` makes another");
+    if let Some(warning) = about_the_end(found, now) {
+        log::warn!("{warning}");
     }
     if fs::metadata(key).is_ok_and(|key| key.mode() & OTHERS != 0) {
         log::warn!("Everybody on this machine can use the key {}; chmod o= {0}", key.display());
+    }
+}
+
+fn about_the_end(found: &Certificate, now: i64) -> Option<String> {
+    let days_left = found.days_left(now);
+    if now < found.not_before {
+        let from = utc_text(found.not_before);
+        Some(format!("The certificate is good only from {from} on: clients refuse it"))
+    } else if days_left < 0 {
+        Some(format!("The certificate has ended on {}: clients refuse it", utc_text(found.not_after)))
+    } else {
+        let is_soon = days_left < DAYS_LEFT_WARNED;
+        is_soon.then(|| {
+            format!("The certificate ends in {days_left} days; `muster tls init --renew` makes another")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::tls_init::{Places, Wanted, init};
+
+    #[test]
+    fn the_end_is_told_of_once_a_day_also_long_after_the_start() {
+        let now = 1_795_228_041;
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::new(dir.path());
+        let names = vec!["a".to_owned()];
+        let wanted = Wanted { host: "box".to_owned(), names, days: 30, is_forced: false };
+        let found = init(&places, &wanted, now).unwrap();
+        assert_eq!(about_the_end(&found, now), None);
+        for (days, text) in [(10, "ends in 20 days"), (31, "has ended on"), (-3, "is good only from")] {
+            let told = about_the_end(&found, now + days * 86_400).unwrap();
+            assert!(told.contains(text), "{told}");
+        }
+        let clock = Clock::fixed(now);
+        let files = TlsFiles::open(places.server.clone(), places.server_key.clone(), clock.clone()).unwrap();
+        let warned_at = |files: &TlsFiles| files.seen.lock().unwrap().warned_at;
+        for (later, expected) in [(0, 0), (86_399, 0), (86_400, 86_400), (90_000, 86_400), (50, 50)] {
+            clock.set(now + later);
+            files.look();
+            assert_eq!(warned_at(&files), now + expected, "{later}");
+        }
     }
 }

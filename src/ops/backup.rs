@@ -108,9 +108,7 @@ fn target(options: &BackupOptions, now: i64) -> Result<PathBuf> {
     if name.chars().any(|c| c.is_control() || c == '\\') {
         return Err(Error::usage("The name of a backup must have no control characters and no \\"));
     }
-    if is_same_directory(parent(&path), &options.data_dir)
-        && (name.ends_with(".db") || name.starts_with("muster.db"))
-    {
+    if would_be_a_database(&path, &options.data_dir) {
         return Err(Error::usage(format!(
             "{name} in the data directory would be taken for a database; name the backup otherwise"
         )));
@@ -126,8 +124,14 @@ fn target(options: &BackupOptions, now: i64) -> Result<PathBuf> {
 }
 
 /// The directory of a file.
-pub(super) fn parent(path: &Path) -> &Path {
+pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// True where a file of this name would be taken for a database of the data directory.
+pub fn would_be_a_database(path: &Path, data_dir: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    is_same_directory(parent(path), data_dir) && (name.ends_with(".db") || name.starts_with("muster.db"))
 }
 
 fn is_same_directory(one: &Path, other: &Path) -> bool {

@@ -14,7 +14,7 @@ use crate::model::record::Record;
 use crate::model::record_row::{COLUMNS, RecordRow};
 use crate::model::time::rfc3339;
 use crate::ops::App;
-use crate::store::ExportWalk;
+use crate::store::{ExportBatch, ExportWalk};
 use std::io::{ErrorKind, Write};
 
 /// How the records are written.
@@ -63,8 +63,13 @@ impl Format {
 /// How an export ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// So many records were written, all there are.
-    Whole(u64),
+    /// So many records were written, all there are, but for those that are damaged.
+    Whole {
+        /// How many.
+        written: u64,
+        /// How many could not be read; each was told of.
+        damaged: u64,
+    },
     /// Who read them has gone.
     ReaderGone,
 }
@@ -81,7 +86,7 @@ pub fn export(
     let (oldest, newest) = app.store.record_id_bounds()?.unwrap_or((1, 0));
     let total = (newest - oldest + 1).unsigned_abs();
     let mut walk = ExportWalk::new(filter.clone(), oldest - 1);
-    let mut written = 0;
+    let (mut written, mut damaged) = (0, 0);
     let mut lines = format.head()?;
     loop {
         match out.write_all(&lines) {
@@ -96,12 +101,21 @@ pub fn export(
             lines.extend(format.line(record)?);
         }
         written += batch.records.len() as u64;
+        damaged += tell_damaged(&batch);
     }
     match out.flush() {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Ended::ReaderGone),
         Err(error) => Err(cannot_write(error)),
-        Ok(()) => Ok(Ended::Whole(written)),
+        Ok(()) => Ok(Ended::Whole { written, damaged }),
     }
+}
+
+/// Names the records that cannot be read; how many they are.
+fn tell_damaged(batch: &ExportBatch) -> u64 {
+    for id in &batch.damaged_ids {
+        log::error!("Record {id} is damaged and left out; see `muster check`");
+    }
+    batch.damaged_ids.len() as u64
 }
 
 fn cannot_write(error: std::io::Error) -> Error {

@@ -23,7 +23,7 @@ use crate::ops::import::postgres::{CopyReader, Table};
 use crate::ops::import::rejects::{Frame, Rejects};
 use crate::ops::import::rows::{RawRow, RawRows, Shape};
 use crate::ops::import::source::Source;
-use crate::store::{Import, ImportItem, ImportProgress};
+use crate::store::{Import, ImportItem, ImportProgress, Lock};
 use std::io::BufRead;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -40,6 +40,7 @@ const TRANSACTION_GOAL: Duration = Duration::from_millis(30);
 const PAUSE: Duration = Duration::from_millis(30);
 /// What a row may have beside six bytes for each of a payload.
 const BYTES_BESIDE_PAYLOAD: usize = 64 << 10;
+const LOCK_NAME: &str = "import.lock";
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +73,14 @@ impl Format {
         let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
         let Some(first) = lines.next() else { return Ok(Format::Ndjson) };
         let has = |word: &str| first.windows(word.len()).any(|part| part == word.as_bytes());
-        if first.starts_with(b"{") {
+        if first.starts_with(b"--") || first.starts_with(b"COPY ") {
+            // Before the names of columns are looked at: the statement has them too.
+            Ok(Format::Postgres)
+        } else if first.starts_with(b"{") {
             Ok(Format::Ndjson)
         } else if has("classification,") || has(",severity") {
             Ok(Format::Csv)
-        } else if first.starts_with(b"--") || first.starts_with(b"COPY ") || first.contains(&b'\t') {
+        } else if first.contains(&b'\t') {
             Ok(Format::Postgres)
         } else {
             Err("Its format is not known; name it with --format ndjson, csv or postgres".to_owned())
@@ -109,7 +113,8 @@ pub struct Outcome {
 }
 
 /// Imports a file. `tell` is shown how many of its bytes were read, and the counts. Kinds: Usage where the file as a
-/// whole is not understood, Busy where the disk is full or the database held: it goes on later.
+/// whole is not understood, Busy where the disk is full or the database held: it goes on later; Busy also where
+/// another import runs.
 pub fn import(
     app: &App,
     source: Source,
@@ -119,14 +124,20 @@ pub fn import(
     tell: &mut dyn FnMut(u64, &ImportProgress),
 ) -> Result<Outcome> {
     let (name, digest, read_bytes) = (source.name.clone(), source.digest, source.read_bytes());
-    let (beginning, reader) = source.into_parts();
+    let bytes_max = app.config.payload_bytes_max.saturating_mul(6).saturating_add(BYTES_BESIDE_PAYLOAD);
+    let (beginning, reader) = source.into_parts(bytes_max);
     let refuse = |why: String| Error::usage(format!("{name}: {why}"));
     let format = options.format.map_or_else(|| Format::guess(&beginning), Ok).map_err(refuse)?;
     let reading = Reading::new(format, options.table, &beginning).map_err(refuse)?;
     let shape = if format == Format::Csv { Shape::Csv } else { Shape::Lines };
-    let bytes_max = app.config.payload_bytes_max.saturating_mul(6).saturating_add(BYTES_BESIDE_PAYLOAD);
+    // Two at once would store a file's records twice: neither knows what the other stores.
+    let _lock = (!options.is_dry_run)
+        .then(|| Lock::take_named(&app.config.data_dir, LOCK_NAME, "muster import"))
+        .transpose()?;
     let digest = digest.filter(|_| !options.is_dry_run);
-    let import = app.store.begin_import(digest, &name, app.config.disk_reserve_bytes, actor)?;
+    let mut import = app.store.begin_import(digest, &name, app.config.disk_reserve_bytes, actor)?;
+    rejects.begin((import.rejects_path(), import.progress().rejects_bytes))?;
+    import.set_rejects_path(rejects.place());
     let resumed_at = import.progress().offset_bytes;
     let days = app.config.retention.days;
     let mut run = Run {
@@ -195,19 +206,27 @@ impl Reading {
     }
 
     /// What makes a rejected row readable again.
-    fn frame(&self) -> Frame {
+    fn frame(&self, row: &RawRow) -> Frame {
         match self {
             Reading::Ndjson(_) => Frame { comment: "#", ..Frame::default() },
             Reading::Csv { head, .. } => Frame {
                 comment: "#",
                 head: head.as_ref().map(|head| head.row.clone()).unwrap_or_default(),
                 tail: "",
+                is_lost: row.is_too_long,
             },
-            Reading::Postgres(reader) => {
-                let head = reader.statement().unwrap_or_default().into_bytes();
-                Frame { comment: "--", head, tail: "\\." }
-            }
+            Reading::Postgres(reader) => Frame {
+                comment: "--",
+                head: reader.head(&row.bytes).into_bytes(),
+                tail: "\\.",
+                is_lost: false,
+            },
         }
+    }
+
+    /// True where a row that begins with `#` is a comment.
+    fn has_comments(&self) -> bool {
+        !matches!(self, Reading::Csv { head: Some(head), .. } if !head.has_comments())
     }
 
     /// True where a row without a line end is cut; a JSON object shows its end by itself.
@@ -252,6 +271,7 @@ impl Run<'_> {
         let mut is_last_cut = false;
         while let Some(row) = rows.next_row() {
             is_last_cut = self.take(&row, &limits, &mut batch)?;
+            rows.set_comments(self.reading.has_comments());
             if batch.rows >= self.batch_rows || batch.bytes >= BATCH_BYTES_MAX {
                 self.store(std::mem::take(&mut batch), false)?;
                 tell(&self.progress);
@@ -295,14 +315,12 @@ impl Run<'_> {
         let is_cut = is_cut && item.is_some();
         match item {
             None => {}
-            Some(Err(reason)) => {
-                self.progress.rows_rejected += 1;
-                batch.rejected = true;
-                let place = format!("{}, line {}", self.name, row.line);
-                self.rejects.add(&place, &reason, &row.bytes, &self.reading.frame())?;
-            }
+            Some(Err(reason)) => self.reject(row, &reason, batch)?,
             Some(Ok(ImportItem::Record(record, at))) if self.import.is_known(&record, at)? => {
                 self.progress.rows_known += 1;
+            }
+            Some(Ok(ImportItem::Blacklisted(entry))) if !self.import.takes_entry(&entry)? => {
+                self.reject(row, "The blacklist is full; remove some entries of your own first", batch)?;
             }
             Some(Ok(item)) => {
                 if let ImportItem::Record(_, at) = &item {
@@ -312,6 +330,19 @@ impl Run<'_> {
             }
         }
         Ok(is_cut)
+    }
+
+    fn reject(&mut self, row: &RawRow, reason: &str, batch: &mut Batch) -> Result<()> {
+        self.progress.rows_rejected += 1;
+        batch.rejected = true;
+        let place = match row.last_line > row.line {
+            // A quote that is not closed takes rows along: who corrects it must know which.
+            true => format!("{}, lines {} to {}", self.name, row.line, row.last_line),
+            false => format!("{}, line {}", self.name, row.line),
+        };
+        self.rejects.add(&place, reason, &row.bytes, &self.reading.frame(row))?;
+        self.progress.rejects_bytes = self.rejects.len_bytes();
+        Ok(())
     }
 
     /// Stores a batch and lets others write.

@@ -2,11 +2,12 @@
 //! The certificates of a LAN in the data directory: `tls/ca.pem`, `ca.key`, `server.pem`, `server.key`. Nothing that
 //! is there is overwritten but on demand; the server notices new files by itself.
 
-use crate::certificates::issue::{Authority, Pair, check_name, issue_server, new_authority};
+use crate::certificates::issue::{Authority, check_name, issue_server, new_authority};
 use crate::certificates::{Certificate, read_file};
 use crate::error::{Error, Kind, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,9 @@ pub const SERVER_DAYS: u32 = 825;
 pub const AUTHORITY_DAYS: u32 = 3_650;
 /// Names in one certificate.
 pub const NAMES_MAX: usize = 100;
+/// The name of every machine for itself. Before it stand the names that were given, behind it the addresses that the
+/// machine has.
+pub const OWN_NAME: &str = "localhost";
 
 /// Where the files are.
 #[derive(Clone, Debug)]
@@ -82,18 +86,24 @@ pub fn init(places: &Places, wanted: &Wanted, now: i64) -> Result<Certificate> {
     let ca = new_authority(&wanted.host, now, AUTHORITY_DAYS.max(wanted.days))?;
     let server = issue_server(&Authority::read(&ca.certificate, &ca.key)?, &wanted.names, now, wanted.days)?;
     make_dir(&places.dir)?;
-    write(&places.ca_key, &ca.key, 0o600)?;
-    write(&places.ca, &ca.certificate, 0o644)?;
-    write_server(places, &server)
+    write_all(&[
+        (&places.ca_key, &ca.key, 0o600),
+        (&places.ca, &ca.certificate, 0o644),
+        (&places.server_key, &server.key, 0o600),
+        (&places.server, &server.certificate, 0o644),
+    ])?;
+    Certificate::of_pem(server.certificate.as_bytes())
 }
 
-/// Makes another certificate for the server, of the authority that is there, for the names of the one before too.
-/// Usage where there is no authority, or it ends before the certificate would.
+/// Makes another certificate for the server, of the authority that is there, for the names of the one before too, but
+/// for addresses that the machine had then and has no more. Usage where there is no authority, or it ends before the certificate would.
 pub fn renew(places: &Places, wanted: &Wanted, now: i64) -> Result<Certificate> {
+    let is_half = places.all().into_iter().any(|path| path.symlink_metadata().is_ok());
     let missing = |error: Error| {
         Error::usage(format!(
-            "There is no authority to sign with in {}; `muster tls init` makes one",
-            places.dir.display()
+            "There is no authority to sign with in {}; `muster tls init{}` makes one",
+            places.dir.display(),
+            if is_half { " --force" } else { "" }
         ))
         .because(error)
     };
@@ -110,14 +120,29 @@ pub fn renew(places: &Places, wanted: &Wanted, now: i64) -> Result<Certificate> 
         )));
     }
     let mut wanted = wanted.clone();
-    if let Ok(before) = Certificate::of_file(&places.server) {
-        let kept = before.names.into_iter().filter(|name| check_name(name).is_ok());
-        wanted.names.extend(kept);
-    }
-    let mut known = std::collections::HashSet::new();
-    wanted.names.retain(|name| known.insert(name.clone()));
     check(&wanted)?;
-    write_server(places, &issue_server(&authority, &wanted.names, now, wanted.days)?)
+    if let Ok(before) = Certificate::of_file(&places.server) {
+        wanted.names = with_names_before(wanted.names, before.names);
+    }
+    let server = issue_server(&authority, &wanted.names, now, wanted.days)?;
+    write_all(&[(&places.server_key, &server.key, 0o600), (&places.server, &server.certificate, 0o644)])?;
+    Certificate::of_pem(server.certificate.as_bytes())
+}
+
+/// The names, and those of the certificate before. What stands there behind `localhost` are addresses that the machine
+/// had then: who has one of them now may be another. What is too many is left out from the end.
+fn with_names_before(mut names: Vec<String>, before: Vec<String>) -> Vec<String> {
+    let own = |names: &[String]| names.iter().position(|name| name == OWN_NAME).unwrap_or(names.len());
+    let first_own = own(&before);
+    let kept = before.into_iter().enumerate().filter(|(at, name)| {
+        check_name(name).is_ok() && (*at < first_own || name.parse::<IpAddr>().is_err())
+    });
+    let at = own(&names);
+    names.splice(at..at, kept.map(|(_, name)| name));
+    let mut known = std::collections::HashSet::new();
+    names.retain(|name| known.insert(name.clone()));
+    names.truncate(NAMES_MAX);
+    names
 }
 
 fn check(wanted: &Wanted) -> Result<()> {
@@ -127,12 +152,6 @@ fn check(wanted: &Wanted) -> Result<()> {
     wanted.names.iter().try_for_each(|name| check_name(name))
 }
 
-fn write_server(places: &Places, server: &Pair) -> Result<Certificate> {
-    write(&places.server_key, &server.key, 0o600)?;
-    write(&places.server, &server.certificate, 0o644)?;
-    Certificate::of_pem(server.certificate.as_bytes())
-}
-
 fn make_dir(dir: &Path) -> Result<()> {
     match fs::DirBuilder::new().mode(0o755).create(dir) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(cannot_write(dir, error)),
@@ -140,25 +159,34 @@ fn make_dir(dir: &Path) -> Result<()> {
     }
 }
 
-/// Writes a file whole: whoever reads meanwhile sees the old one or the new one.
-fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let draft = path.with_extension(format!("{}.draft", std::process::id()));
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&draft)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| fs::rename(&draft, path))
-        .and_then(|()| path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all()));
-    written.map_err(|error| {
-        // What is left of a failure harms nobody.
-        let _ = fs::remove_file(&draft);
+/// Writes files whole, all or, but for a power cut in the middle of the renaming, none: whoever reads meanwhile sees
+/// the old ones or the new ones.
+fn write_all(files: &[(&Path, &str, u32)]) -> Result<()> {
+    let draft_of = |path: &Path| path.with_extension(format!("{}.draft", draft_ending(path)));
+    let written = files.iter().try_for_each(|(path, text, mode)| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(*mode).open(draft_of(path))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    let named = written.and_then(|()| {
+        files.iter().try_for_each(|(path, ..)| fs::rename(draft_of(path), path))?;
+        let dir = files.first().and_then(|(path, ..)| path.parent());
+        dir.map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+    });
+    named.map_err(|error| {
+        for (path, ..) in files {
+            // What is left of a failure harms nobody.
+            let _ = fs::remove_file(draft_of(path));
+        }
+        let path = files.first().map_or(Path::new(""), |(path, ..)| path.parent().unwrap_or(path));
         cannot_write(path, error)
     })
+}
+
+/// `key.PID` for `server.key`: certificate and key have the same name before the dot.
+fn draft_ending(path: &Path) -> String {
+    let ending = path.extension().map(|ending| ending.to_string_lossy()).unwrap_or_default();
+    format!("{ending}.{}", std::process::id())
 }
 
 fn cannot_write(path: &Path, error: std::io::Error) -> Error {
@@ -207,5 +235,49 @@ mod tests {
         assert_ne!(fs::read(&places.server_key).unwrap(), key);
         let too_late = renew(&places, &wanted(&["a"]), NOW + 86_400 * 3_000).unwrap_err();
         assert!(too_late.message().contains("650 more days"), "{too_late}");
+    }
+
+    #[test]
+    fn a_renewed_certificate_drops_addresses_that_the_machine_had() {
+        let list = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
+        let cases = [
+            (
+                "b localhost ::1 10.0.0.2",
+                "a 10.9.9.9 localhost ::1 10.0.0.1",
+                "b a 10.9.9.9 localhost ::1 10.0.0.2",
+            ),
+            ("b localhost", "localhost fd00::1 late.lan", "b localhost late.lan"),
+            ("b localhost", "a_name b", "b a_name localhost"),
+            ("b", "a 10.0.0.1", "b a 10.0.0.1"),
+        ];
+        for (names, before, expected) in cases {
+            assert_eq!(with_names_before(list(names), list(before)).join(" "), expected);
+        }
+        let many = (0..150).map(|n| format!("h{n}")).collect();
+        let found = with_names_before(list("b localhost 10.0.0.1"), many);
+        assert_eq!((found.len(), found[0].as_str(), found[99].as_str()), (NAMES_MAX, "b", "h98"));
+    }
+
+    #[test]
+    fn half_an_authority_is_told_the_way_out_and_no_draft_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::new(dir.path());
+        let error = renew(&places, &wanted(&["a"]), NOW).unwrap_err();
+        assert!(error.message().contains("`muster tls init` makes"), "{error}");
+        init(&places, &wanted(&["a"]), NOW).unwrap();
+        assert_eq!(fs::read_dir(&places.dir).unwrap().count(), 4);
+        fs::remove_file(&places.ca_key).unwrap();
+        let error = renew(&places, &wanted(&["a"]), NOW).unwrap_err();
+        assert!(error.message().contains("`muster tls init --force` makes"), "{error}");
+        // Nothing takes the place of a directory: then the certificate does not change either.
+        init(&places, &Wanted { is_forced: true, ..wanted(&["a"]) }, NOW).unwrap();
+        let before = fs::read(&places.server).unwrap();
+        fs::create_dir(places.dir.join(format!("server.pem.{}.draft", std::process::id()))).unwrap();
+        renew(&places, &wanted(&["a"]), NOW).unwrap_err();
+        assert_eq!(fs::read(&places.server).unwrap(), before);
+        let key = fs::read_to_string(&places.server_key).unwrap();
+        assert!(
+            crate::certificates::issue::Authority::read(&String::from_utf8(before).unwrap(), &key).is_ok()
+        );
     }
 }

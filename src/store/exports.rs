@@ -46,6 +46,8 @@ pub struct ExportBatch {
     pub through_id: i64,
     /// How many ids of the stretch have no record any more; counted where the filter chooses all.
     pub missing_ids: i64,
+    /// Records that cannot be read: damage in one must not keep all behind it back.
+    pub damaged_ids: Vec<i64>,
 }
 
 /// How far somebody follows.
@@ -75,16 +77,21 @@ impl ExportWalk {
         if self.after_id >= through_id {
             return Ok(None);
         }
-        let began = Instant::now();
-        let batch = store.read(READ_MOST, |connection| self.read(connection, through_id))?;
-        let took = began.elapsed();
-        if took < WINDOW_TIME_GOAL / 2 {
-            self.window_ids = (self.window_ids * 4).min(WINDOW_IDS_MAX);
-        } else if took > WINDOW_TIME_GOAL * 3 {
-            self.window_ids = (self.window_ids / 2).max(WINDOW_IDS_FIRST / 4);
+        loop {
+            let began = Instant::now();
+            let outcome = store.read(READ_MOST, |connection| self.read(connection, through_id));
+            let took = began.elapsed();
+            match outcome {
+                // Behind a stretch without matches may be one where each record costs much.
+                Err(_) if took >= READ_MOST && self.window_ids > 1 => self.window_ids /= 2,
+                Err(error) => return Err(error),
+                Ok(batch) => {
+                    self.window_ids = next_window(self.window_ids, took);
+                    self.after_id = batch.through_id;
+                    return Ok(Some(batch));
+                }
+            }
         }
-        self.after_id = batch.through_id;
-        Ok(Some(batch))
     }
 
     fn read(&self, connection: &Connection, through_id: i64) -> Result<ExportBatch> {
@@ -104,29 +111,39 @@ impl ExportWalk {
             Driver::Run(_) => end.min(((low >> RUN_SHIFT) + 1) << RUN_SHIFT),
             _ => end.min(low + self.window_ids),
         };
-        let is_cut = rows(connection, &self.filter, &plan, (low, high), &mut batch.records)?;
-        let last = batch.records.last().map(|record| record.id).filter(|_| is_cut);
-        batch.through_id = match last {
+        batch.through_id = match rows(connection, &self.filter, &plan, (low, high), &mut batch)? {
             Some(last) => last,
             None if high == end => through_id,
             None => high - 1,
         };
         if self.filter.is_all() {
-            batch.missing_ids = batch.through_id - self.after_id - batch.records.len() as i64;
+            let found = batch.records.len() + batch.damaged_ids.len();
+            batch.missing_ids = batch.through_id - self.after_id - found as i64;
         }
         Ok(batch)
     }
 }
 
-/// Adds the records of the ids from the first (included) to the second (excluded) number; true where there were too
-/// many for one reading.
+/// The window after one that took so long. It grows slowly, so that it is not far too large where records are dense.
+fn next_window(window_ids: i64, took: Duration) -> i64 {
+    if took < WINDOW_TIME_GOAL / 2 {
+        (window_ids * 2).min(WINDOW_IDS_MAX)
+    } else if took > WINDOW_TIME_GOAL * 3 {
+        (window_ids / 2).max(1)
+    } else {
+        window_ids
+    }
+}
+
+/// Adds the records of the ids from the first (included) to the second (excluded) number; the last id that was looked
+/// at where there were too many for one reading.
 fn rows(
     connection: &Connection,
     filter: &RecordFilter,
     plan: &Plan,
     (low, high): (i64, i64),
-    records: &mut Vec<Record>,
-) -> Result<bool> {
+    batch: &mut ExportBatch,
+) -> Result<Option<i64>> {
     let mut conditions = Conditions::of(filter, plan);
     conditions.ids(low, high);
     let sql = format!(
@@ -136,16 +153,26 @@ fn rows(
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(rusqlite::params_from_iter(conditions.values_and(ROWS_MAX as i64)))?;
-    let mut payload_bytes = 0;
+    let (mut count, mut payload_bytes) = (0, 0);
     while let Some(row) = rows.next()? {
-        let record = record_from_row(row, PayloadPart::Whole)?;
-        payload_bytes += record.content.payload.len();
-        records.push(record);
-        if payload_bytes > PAYLOAD_BYTES_MAX {
-            return Ok(true);
+        let id = row.get(0)?;
+        match record_from_row(row, PayloadPart::Whole) {
+            Ok(record) => {
+                payload_bytes += record.content.payload.len();
+                batch.records.push(record);
+            }
+            Err(error) if error.kind() == Kind::Corrupt => {
+                log::debug!("Record {id}: {}", error.with_causes());
+                batch.damaged_ids.push(id);
+            }
+            Err(error) => return Err(error),
+        }
+        count += 1;
+        if payload_bytes > PAYLOAD_BYTES_MAX || count == ROWS_MAX {
+            return Ok(Some(id));
         }
     }
-    Ok(records.len() == ROWS_MAX)
+    Ok(None)
 }
 
 impl Store {
@@ -240,5 +267,24 @@ impl Store {
                 .before(serde_json::json!({ "record_id": record_id }));
             insert_audit(write.connection, write.now, &audit)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_follows_the_time_that_it_takes() {
+        let cases = [
+            (1_024, 1, 2_048),
+            (WINDOW_IDS_MAX, 1, WINDOW_IDS_MAX),
+            (1_024, 20, 1_024),
+            (1_024, 5_000, 512),
+            (1, 5_000, 1),
+        ];
+        for (window, millis, expected) in cases {
+            assert_eq!(next_window(window, Duration::from_millis(millis)), expected, "{window}, {millis} ms");
+        }
     }
 }

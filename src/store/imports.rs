@@ -7,11 +7,14 @@
 
 use crate::error::{Error, Result};
 use crate::guilty::blacklist::Entry;
+use crate::guilty::defaults::default_entries;
 use crate::guilty::function_name;
 use crate::model::audit::{Actor, Audit};
 use crate::model::record::NewRecord;
 use crate::store::audit::insert_audit;
-use crate::store::blacklist::{BlacklistChange, OWN_ENTRIES_MAX, load_blacklist, save_blacklist};
+use crate::store::blacklist::{
+    BlacklistChange, BlacklistState, OWN_ENTRIES_MAX, load_blacklist, save_blacklist,
+};
 use crate::store::disk::Reserve;
 use crate::store::record_insert::{InsertState, PreparedRecord, StoredMachineId, insert_record};
 use crate::store::record_list::newest_id;
@@ -56,6 +59,8 @@ pub struct ImportProgress {
     pub rows_known: u64,
     /// Broke a rule.
     pub rows_rejected: u64,
+    /// The length of the file of these with them; what is behind it came after the last batch and comes again.
+    pub rejects_bytes: u64,
 }
 
 /// An import in progress, on a connection of its own.
@@ -69,7 +74,10 @@ pub struct Import {
     actor: Actor,
     base_record_id: i64,
     progress: ImportProgress,
+    rejects_path: String,
     is_begun: bool,
+    /// The blacklist with what the file brought so far; none before it brought an entry.
+    blacklist: Option<BlacklistState>,
 }
 
 impl Store {
@@ -89,9 +97,9 @@ impl Store {
             Some(digest) => unfinished(&connection, digest)?,
             None => None,
         };
-        let (base_record_id, progress) = match found {
+        let (base_record_id, rejects_path, progress) = match found {
             Some(found) => found,
-            None => (newest_id(&connection)?, ImportProgress::default()),
+            None => (newest_id(&connection)?, String::new(), ImportProgress::default()),
         };
         list_known(&connection, base_record_id)?;
         let data_dir = self.path().parent().unwrap_or(self.path());
@@ -104,24 +112,28 @@ impl Store {
             base_record_id,
             is_begun: progress != ImportProgress::default(),
             progress,
+            rejects_path,
+            blacklist: None,
         })
     }
 }
 
-fn unfinished(connection: &Connection, digest: [u8; 32]) -> Result<Option<(i64, ImportProgress)>> {
+fn unfinished(connection: &Connection, digest: [u8; 32]) -> Result<Option<(i64, String, ImportProgress)>> {
     let mut statement = connection.prepare(
-        "SELECT base_record_id, offset_bytes, rows_stored, rows_known, rows_rejected FROM imports
-         WHERE source_digest = ?1 AND is_done = 0",
+        "SELECT base_record_id, offset_bytes, rows_stored, rows_known, rows_rejected, rejects_bytes, rejects_path
+         FROM imports WHERE source_digest = ?1 AND is_done = 0",
     )?;
     let row = statement.query_row([&digest[..]], |row| {
         let number = |index| row.get::<_, i64>(index).map(i64::unsigned_abs);
         Ok((
             row.get(0)?,
+            row.get(6)?,
             ImportProgress {
                 offset_bytes: number(1)?,
                 rows_stored: number(2)?,
                 rows_known: number(3)?,
                 rows_rejected: number(4)?,
+                rejects_bytes: number(5)?,
             },
         ))
     });
@@ -157,19 +169,58 @@ impl Import {
         self.progress
     }
 
-    /// True where the very same record was stored before the import began.
+    /// Where the rejected rows are; empty where nothing was said.
+    pub fn rejects_path(&self) -> &str {
+        &self.rejects_path
+    }
+
+    /// Remembers where the rejected rows are, from the next batch on.
+    pub fn set_rejects_path(&mut self, path: String) {
+        self.rejects_path = path;
+    }
+
+    /// True where the blacklist has room for an entry, which then counts as being in it.
+    pub fn takes_entry(&mut self, entry: &Entry) -> Result<bool> {
+        let state = match &mut self.blacklist {
+            Some(state) => state,
+            None => self.blacklist.insert(load_blacklist(&self.connection)?),
+        };
+        let is_shipped = state.is_default_on && default_entries().any(|shipped| shipped == entry);
+        if is_shipped || state.own.contains(entry) {
+            return Ok(true);
+        }
+        let has_room = state.own.len() < OWN_ENTRIES_MAX;
+        if has_room {
+            state.own.insert(entry.clone());
+        }
+        Ok(has_room)
+    }
+
+    /// True where the very same record was stored before the import began, and no row before was that one.
     pub fn is_known(&self, record: &NewRecord, received_at: i64) -> Result<bool> {
         let mut find = self.connection.prepare_cached(
             "SELECT record_id FROM temp.known WHERE received_at = ?1 AND captured_at = ?2 AND machine_id = ?3",
         )?;
         let machine_id = StoredMachineId::encode(&record.machine_id);
         let mut rows = find.query(rusqlite::params![received_at, record.captured_at, machine_id])?;
+        let mut found = None;
         while let Some(row) = rows.next()? {
-            if self.is_alike(row.get(0)?, record, received_at)? {
-                return Ok(true);
+            let id: i64 = row.get(0)?;
+            if self.is_alike(id, record, received_at)? {
+                found = Some(id);
+                break;
             }
         }
-        Ok(false)
+        drop(rows);
+        let Some(id) = found else { return Ok(false) };
+        // One that is stored answers for one row: two that are alike in the file are two.
+        self.connection
+            .prepare_cached(
+                "DELETE FROM temp.known
+                 WHERE received_at = ?1 AND captured_at = ?2 AND machine_id = ?3 AND record_id = ?4",
+            )?
+            .execute(rusqlite::params![received_at, record.captured_at, machine_id, id])?;
+        Ok(true)
     }
 
     fn is_alike(&self, id: i64, record: &NewRecord, received_at: i64) -> Result<bool> {
@@ -270,7 +321,8 @@ impl Import {
             self.connection
                 .prepare_cached(
                     "INSERT OR REPLACE INTO imports (source_digest, name, base_record_id, offset_bytes, rows_stored,
-                       rows_known, rows_rejected, moved_at, is_done) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                       rows_known, rows_rejected, rejects_path, rejects_bytes, moved_at, is_done)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 )?
                 .execute(rusqlite::params![
                     &digest[..],
@@ -280,6 +332,8 @@ impl Import {
                     progress.rows_stored as i64,
                     progress.rows_known as i64,
                     progress.rows_rejected as i64,
+                    self.rejects_path,
+                    progress.rejects_bytes as i64,
                     now,
                     is_done
                 ])?;

@@ -9,11 +9,15 @@ use crate::error::{Error, Kind, Result};
 use crate::model::audit::Actor;
 use crate::model::filter::{RecordFilter, shortened};
 use crate::ops::App;
-use crate::ops::export::Format;
+use crate::ops::export::{Format, tell_damaged};
 use crate::store::ExportWalk;
+use rustix::fs::{FileType, fdatasync, fstat};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -135,12 +139,34 @@ impl Run<'_> {
     /// Hands one batch over and moves the cursor; true where nothing is left.
     fn batch(&mut self) -> Result<bool> {
         let newest = self.app.store.record_id_bounds()?.map_or(0, |(_, newest)| newest);
-        let began = Instant::now();
         let mut taker = Taker::new(self.follow.command.as_deref());
+        let (records, missing, is_caught_up) = match self.fill(&mut taker, newest) {
+            Ok(filled) => filled,
+            // Ctrl-C in a terminal ends the command too; its batch comes again.
+            Err(_) if self.is_stopping.load(Ordering::Relaxed) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        self.has_head &= self.follow.command.is_none();
+        self.move_cursor()?;
+        self.handed_over += records;
+        if missing > 0 {
+            log::warn!(
+                "{missing} records up to {} were deleted before {} could be given them",
+                self.cursor,
+                self.follow.name
+            );
+        }
+        Ok(is_caught_up)
+    }
+
+    /// Hands one batch over; how many records it has, how many were deleted before, and whether nothing is left.
+    fn fill(&mut self, taker: &mut Taker<'_>, newest: i64) -> Result<(u64, i64, bool)> {
+        let began = Instant::now();
         let (mut records, mut missing) = (0, 0);
         let mut is_caught_up = true;
         while let Some(found) = self.walk.next(&self.app.store, newest)? {
             missing += found.missing_ids;
+            tell_damaged(&found);
             records += found.records.len();
             let mut lines = Vec::new();
             for record in &found.records {
@@ -159,24 +185,8 @@ impl Run<'_> {
                 break;
             }
         }
-        if let Err(error) = taker.end() {
-            // Ctrl-C in a terminal ends the command too; its batch comes again.
-            return match self.is_stopping.load(Ordering::Relaxed) {
-                true => Ok(true),
-                false => Err(error),
-            };
-        }
-        self.has_head &= self.follow.command.is_none();
-        self.move_cursor()?;
-        self.handed_over += records as u64;
-        if missing > 0 {
-            log::warn!(
-                "{missing} records up to {} were deleted before {} could be given them",
-                self.cursor,
-                self.follow.name
-            );
-        }
-        Ok(is_caught_up)
+        taker.end()?;
+        Ok((records as u64, missing, is_caught_up))
     }
 
     fn move_cursor(&mut self) -> Result<()> {
@@ -220,8 +230,14 @@ impl<'a> Taker<'a> {
                 };
                 let input = child.stdin.as_mut();
                 match input.map_or(Ok(()), |input| input.write_all(lines)) {
-                    // Its exit status says more.
-                    Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+                    // Its exit status says more, unless it is 0: of a pipeline that is its last command's.
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                        self.end()?;
+                        Err(Error::busy(
+                            "The command of the export ended with 0 but has not read all of its records; the cursor \
+                             stays, they come again",
+                        ))
+                    }
                     outcome => outcome.map_err(reader_gone),
                 }
             }
@@ -231,7 +247,10 @@ impl<'a> Taker<'a> {
     /// Waits until the batch was taken.
     fn end(&mut self) -> Result<()> {
         match self {
-            Taker::Output => std::io::stdout().lock().flush().map_err(reader_gone),
+            Taker::Output => {
+                let mut out = std::io::stdout().lock();
+                out.flush().and_then(|()| sync_if_file(out.as_fd())).map_err(reader_gone)
+            }
             Taker::Command { child: None, .. } => Ok(()),
             Taker::Command { child: Some(child), .. } => {
                 drop(child.stdin.take());
@@ -250,6 +269,9 @@ impl Drop for Taker<'_> {
         if let Taker::Command { child: Some(child), .. } = self
             && matches!(child.try_wait(), Ok(None))
         {
+            // A pipeline's parts, too; in a terminal there is no such group, and the shell alone is ended.
+            let group = kill_process_group(Pid::from_child(child), Signal::KILL);
+            log::debug!("Ended the group of the export's command: {group:?}");
             let ended = child.kill().and_then(|()| child.wait());
             if let Err(error) = ended {
                 log::warn!("Cannot end the command of the export: {error}");
@@ -258,12 +280,22 @@ impl Drop for Taker<'_> {
     }
 }
 
+/// Makes durable what was written into a file: the cursor that moves next is durable, too.
+fn sync_if_file(out: BorrowedFd<'_>) -> std::io::Result<()> {
+    if FileType::from_raw_mode(fstat(out)?.st_mode).is_file() {
+        fdatasync(out)?;
+    }
+    Ok(())
+}
+
 fn start(line: &str) -> Result<Child> {
-    Command::new("/bin/sh")
-        .args(["-c", line])
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(|error| Error::internal("Cannot start the command of the export").because(error))
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", line]).stdin(Stdio::piped());
+    // A group of its own can be ended as a whole, but may not ask for a password in a terminal.
+    if !std::io::stdin().is_terminal() {
+        command.process_group(0);
+    }
+    command.spawn().map_err(|error| Error::internal("Cannot start the command of the export").because(error))
 }
 
 fn command_failed(status: ExitStatus) -> Error {
@@ -279,5 +311,36 @@ fn reader_gone(error: std::io::Error) -> Error {
             Error::busy("Who read the records has gone; the cursor stays, the last records come again")
         }
         _ => Error::busy("Cannot hand over the records").because(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_a_command_ends_with_a_batch_that_is_broken_off() {
+        if std::io::stdin().is_terminal() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("pid");
+        let line = format!("sleep 600 & echo $! > '{}.new' && mv '{0}.new' '{0}'; wait", file.display());
+        let mut taker = Taker::new(Some(&line));
+        taker.take(b"line\n").unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while !file.exists() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let pid = fs::read_to_string(&file).unwrap();
+        drop(taker);
+        let is_running = || {
+            let status = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            !status.is_empty() && !status.contains(") Z ")
+        };
+        while is_running() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!is_running());
     }
 }

@@ -148,9 +148,14 @@ impl CsvHead {
         Ok(CsvHead { row: row.to_owned(), columns })
     }
 
+    /// True where a row that begins with `#` is a comment: where the first cell of a record is a number.
+    pub fn has_comments(&self) -> bool {
+        self.columns[0] == "id"
+    }
+
     /// A record of the file; none where it is a comment or the header once more.
     pub fn item(&self, row: &[u8], limits: &Limits<'_>) -> Option<Rejected<ImportItem>> {
-        let is_comment = row.starts_with(b"#") && self.columns[0] == "id";
+        let is_comment = row.starts_with(b"#") && self.has_comments();
         if is_comment || row.trim_ascii().is_empty() || row == self.row {
             return None;
         }

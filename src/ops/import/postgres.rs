@@ -210,6 +210,32 @@ impl CopyReader {
         }
     }
 
+    /// What stands before a rejected row so that it can be read again: the statement, and in the old layout the names
+    /// that the row means by numbers. Empty outside of a table.
+    pub fn head(&self, line: &[u8]) -> String {
+        let (State::Rows(within), Some(statement)) = (&self.state, self.statement()) else {
+            return String::new();
+        };
+        let mut head = String::new();
+        let cells: Vec<&[u8]> = line.split(|byte| *byte == b'\t').collect();
+        for (table, column, names) in [
+            (Table::Classification, "classification_id", &self.classifications),
+            (Table::Build, "build_id", &self.builds),
+        ] {
+            let at = within.columns.iter().position(|name| name == column);
+            let id = at
+                .filter(|_| within.table == Table::Records)
+                .and_then(|at| cells.get(at))
+                .map(|id| text_of(id));
+            if let Some((id, name)) = id.and_then(|id| names.get_key_value(id.as_ref())) {
+                let table = table.name();
+                let name = escaped(name);
+                head.push_str(&format!("COPY {table} (id, {table}) FROM stdin;\n{id}\t{name}\n\\.\n"));
+            }
+        }
+        head + &statement
+    }
+
     /// Takes a line; none where it is no row. The outer error is about the file as a whole.
     pub fn line(
         &mut self,
@@ -466,6 +492,21 @@ fn note_name(names: &mut HashMap<String, String>, id: &str, name: &str) -> Rejec
 /// A name without its schema and quotes.
 fn bare_name(name: &str) -> String {
     name.rsplit('.').next().unwrap_or("").trim_matches('"').to_owned()
+}
+
+/// A text as a cell of COPY's text format.
+fn escaped(text: &str) -> String {
+    let mut cell = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => cell.push_str("\\\\"),
+            '\t' => cell.push_str("\\t"),
+            '\n' => cell.push_str("\\n"),
+            '\r' => cell.push_str("\\r"),
+            other => cell.push(other),
+        }
+    }
+    cell
 }
 
 /// A cell of COPY's text format; none for `\N`.

@@ -27,6 +27,8 @@ pub struct RawRow {
     pub end: u64,
     /// The number of its first line, from 1.
     pub line: u64,
+    /// And of its last.
+    pub last_line: u64,
     /// False where the file ends in the middle of it, or at least without a line feed.
     pub is_ended: bool,
     /// True where it is longer than allowed; `bytes` is its beginning then.
@@ -38,6 +40,7 @@ pub struct RawRows<R> {
     reader: R,
     shape: Shape,
     bytes_max: usize,
+    has_comments: bool,
     offset: u64,
     line: u64,
     failure: Option<std::io::Error>,
@@ -46,7 +49,12 @@ pub struct RawRows<R> {
 impl<R: BufRead> RawRows<R> {
     /// Rows of at most `bytes_max` bytes.
     pub fn new(reader: R, shape: Shape, bytes_max: usize) -> RawRows<R> {
-        RawRows { reader, shape, bytes_max, offset: 0, line: 1, failure: None }
+        RawRows { reader, shape, bytes_max, has_comments: true, offset: 0, line: 1, failure: None }
+    }
+
+    /// Whether a row that begins with `#` is a comment, in which quotes mean nothing; so it is at first.
+    pub fn set_comments(&mut self, has_comments: bool) {
+        self.has_comments = has_comments;
     }
 
     /// Why reading ended before the end of the file, a damaged gzip file for one.
@@ -72,7 +80,12 @@ impl<R: BufRead> RawRows<R> {
             }
             let line_end = chunk.iter().position(|byte| *byte == b'\n');
             let part = &chunk[..line_end.unwrap_or(chunk.len())];
-            if self.shape == Shape::Csv && part.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+            let first = row.bytes.first().or(part.first());
+            let is_comment = self.has_comments && first == Some(&b'#');
+            if self.shape == Shape::Csv
+                && !is_comment
+                && part.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+            {
                 is_quoted = !is_quoted;
             }
             // Quotes mean nothing any more in a row that is given up.
@@ -82,6 +95,7 @@ impl<R: BufRead> RawRows<R> {
             let kept = if row.is_ended { part.len() } else { used };
             keep(&mut row, &chunk[..kept], self.bytes_max);
             self.offset += used as u64;
+            row.last_line = self.line;
             self.line += u64::from(line_end.is_some());
             self.reader.consume(used);
         }
@@ -175,6 +189,17 @@ mod tests {
         assert_eq!(found[1].line, 3);
         assert_eq!(csv_cells(&found[0].bytes).unwrap(), [&b"a"[..], b"x\r\ny \" z", b"b"]);
         assert_eq!(csv_cells(&found[1].bytes).unwrap(), [b"c", b"d", b"e"]);
+    }
+
+    #[test]
+    fn a_quote_in_a_comment_opens_nothing() {
+        let text = b"# line 4: a \" quote\n1,\"x\ny\"\n#,\"z\n\"\n";
+        let found = rows(text, Shape::Csv, 100);
+        let lines: Vec<_> = found.iter().map(|row| (row.line, row.last_line)).collect();
+        assert_eq!(lines, [(1, 1), (2, 3), (4, 4), (5, 5)]);
+        let mut without = RawRows::new(&text[28..], Shape::Csv, 100);
+        without.set_comments(false);
+        assert_eq!(std::iter::from_fn(|| without.next_row()).map(|row| row.line).collect::<Vec<_>>(), [1]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Of a file so much is looked at to know it again.
 const KNOWN_BY_BYTES: u64 = 1 << 20;
-/// Of what it holds so much is looked at to tell its format.
+/// Of what it holds so much is looked at to tell its format, and at least its first line.
 const BEGINNING_BYTES: u64 = 64 << 10;
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -58,12 +58,20 @@ impl Source {
         Ok(Source { name, digest, total_bytes, reader, read_bytes })
     }
 
-    /// The beginning of what it holds, and a reader of all of it.
-    pub fn into_parts(self) -> (Vec<u8>, impl BufRead) {
+    /// The beginning of what it holds, with its first line where that has at most `line_bytes_max`, and a reader of all
+    /// of it.
+    pub fn into_parts(self, line_bytes_max: usize) -> (Vec<u8>, impl BufRead) {
         let mut reader = self.reader;
         let mut beginning = Vec::new();
         // A damaged file is told of when its rows are read.
-        let failure = reader.by_ref().take(BEGINNING_BYTES).read_to_end(&mut beginning).err();
+        let failure = loop {
+            let before = beginning.len();
+            let failure = reader.by_ref().take(BEGINNING_BYTES).read_to_end(&mut beginning).err();
+            let is_enough = beginning[before..].contains(&b'\n') || beginning.len() > line_bytes_max;
+            if failure.is_some() || is_enough || beginning.len() == before {
+                break failure;
+            }
+        };
         let rest: Box<dyn Read> = match failure {
             Some(error) => Box::new(Failing(Some(error))),
             None => reader,

@@ -532,6 +532,8 @@ CREATE TABLE imports (
   rows_stored INTEGER NOT NULL,
   rows_known INTEGER NOT NULL, -- were stored before
   rows_rejected INTEGER NOT NULL,
+  rejects_path TEXT NOT NULL, -- where the rejected rows are
+  rejects_bytes INTEGER NOT NULL, -- how long that file was then
   moved_at INTEGER NOT NULL,
   is_done INTEGER NOT NULL CHECK (is_done IN (0, 1))
 ) STRICT, WITHOUT ROWID;

@@ -91,6 +91,11 @@ fn a_command_that_fails_gets_its_batch_again() {
         assert!(stderr(&output).contains("its records come again"), "{}", stderr(&output));
         assert_eq!(count(&data, "SELECT record_id FROM export_cursors"), 0);
     }
+    // The end of a pipeline knows nothing of its beginning.
+    let output = batch("head -c 10 | cat >/dev/null");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("has not read all of its records"), "{}", stderr(&output));
+    assert_eq!(count(&data, "SELECT record_id FROM export_cursors"), 0);
     std::fs::remove_file(&out).unwrap();
     assert!(batch(&append).status.success());
     let found = events(&out);
@@ -185,4 +190,27 @@ fn two_that_use_one_cursor_are_told() {
         })
     });
     assert_eq!(ended.iter().filter(|code| **code == Some(1)).count(), 1, "{ended:?}");
+}
+
+#[test]
+fn damage_in_one_record_does_not_keep_the_others_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    fill(&data, &plain(1200));
+    let connection = crate::store::database(&data);
+    let damage = "UPDATE payloads SET payload = x'ffff' WHERE record_id IN (2, 500, 1200)";
+    assert_eq!(connection.execute(damage, []).unwrap(), 3);
+    drop(connection);
+    for (words, code) in
+        [(&["export"][..], 1), (&["export", "--follow", "n", "--from-start", "--once", "--to", "cat"], 0)]
+    {
+        let output = muster(&data, words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", stderr(&output));
+        assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 1197, "{words:?}");
+        for id in [2, 500, 1200] {
+            assert!(stderr(&output).contains(&format!("Record {id} is damaged")), "{}", stderr(&output));
+        }
+        assert!(!stderr(&output).contains("were deleted"), "{}", stderr(&output));
+    }
+    assert_eq!(count(&data, "SELECT record_id FROM export_cursors"), 1200);
 }

@@ -108,9 +108,31 @@ fn the_layout_before_2018_names_its_strings_elsewhere() {
     assert!(said.contains("2 rows stored, 0 known, 1 rejected"), "{said}{errors}");
     assert!(errors.contains("The column colour of records is not known"), "{errors}");
     assert!(rejects.contains("classification_id 5 is not in the table classification"), "{rejects}");
+    // A rejected row brings the names along that it means by numbers.
+    let corrected = directory.path().join("corrected.sql");
+    let text = rejects.replace("\t5\t2\t", "\t4\t2\t");
+    let text = format!("COPY classification (id, classification) FROM stdin;\n4\ta/b/c\n\\.\n{text}");
+    std::fs::write(&corrected, text).unwrap();
+    let output = muster(&data, &["import", corrected.to_str().unwrap()]);
+    assert!(output.status.success(), "{rejects}{}", stderr(&output));
     let rows = exported(&data);
+    assert_eq!((&rows[2]["classification"], &rows[2]["build"]), (&"a/b/c".into(), &"16.04".into()));
     assert_eq!((&rows[0]["payload"], &rows[0]["build"]), (&"helloé\n".into(), &"2980".into()));
     assert_eq!((&rows[1]["payload"], &rows[1]["machine_id"]), (&"text\tonly".into(), &"mAB".into()));
+}
+
+#[test]
+fn a_table_alone_may_begin_with_a_long_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let text = std::fs::read_to_string(sample("records.copy")).unwrap();
+    let row = text.lines().find(|line| line.contains("hello")).unwrap();
+    let file = directory.path().join("long.copy");
+    let at = row.rfind("hello").unwrap();
+    std::fs::write(&file, format!("{}{}{}\n", &row[..at], "hello".repeat(40_000), &row[at..])).unwrap();
+    let output = muster(&data, &["import", file.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(exported(&data).len(), 1);
 }
 
 #[test]

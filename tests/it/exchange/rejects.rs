@@ -53,6 +53,107 @@ fn rows_that_break_a_rule_are_kept_with_the_reason() {
     assert!(exported(&to).iter().any(|row| row["classification"] == "a/b/c"));
 }
 
+/// The lines of a file of rejects that are none of its own words.
+fn rows_of(path: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn rows_are_rejected_into_a_file_of_their_own_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("to");
+    let file = directory.path().join("file");
+    let rejects = format!("{}.rejects", file.display());
+    for number in 1..=3 {
+        let (code, said) = import(&to, &file, b"{\"id\":1}\n[2]\n");
+        let path = if number == 1 { rejects.clone() } else { format!("{rejects}.{number}") };
+        assert!(code == Some(1) && said.contains(&format!("they are in {path}")), "{said}");
+        assert_eq!(rows_of(&path), ["{\"id\":1}", "[2]"]);
+    }
+    // Files of one run share the file that is named.
+    let (shared, other) = (directory.path().join("shared"), directory.path().join("other"));
+    std::fs::write(&other, "{\"id\":3}\n").unwrap();
+    let [shared, file, other] = [&shared, &file, &other].map(|path| path.to_str().unwrap());
+    assert_eq!(muster(&to, &["import", "--rejects", shared, file, other]).status.code(), Some(1));
+    assert_eq!(rows_of(shared), ["{\"id\":1}", "[2]", "{\"id\":3}"]);
+    assert_eq!(muster(&to, &["import", "--rejects", "/dev/null", file]).status.code(), Some(1));
+    assert!(Path::new("/dev/null").exists());
+}
+
+#[test]
+fn a_quote_in_a_reason_takes_no_row_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+    fill(&from, &plain(6));
+    let text = String::from_utf8(export(&from, &["--format", "csv"])).unwrap();
+    let bad = exported(&from)
+        .iter()
+        .fold(text, |text, row| text.replace(row["ts_reception"].as_str().unwrap(), "\"a \"\"b\""));
+    let file = directory.path().join("a \"file");
+    let (_, said) = import(&to, &file, bad.as_bytes());
+    assert!(said.contains("6 rejected"), "{said}");
+    let rejects = std::fs::read_to_string(format!("{}.rejects", file.display())).unwrap();
+    let (_, said) = import(&to, &file, rejects.replace("\"a \"\"b\"", "2026-01-01T00:00:00Z").as_bytes());
+    assert!(said.contains("6 rows stored, 0 known, 0 rejected"), "{said}");
+    // A quote that is never closed: which rows it took is told.
+    let open = bad.replacen("payload 3", "\"payload 3", 1);
+    let (_, said) = import(&to, &file, open.as_bytes());
+    assert!(said.contains(", lines 5 to "), "{said}");
+}
+
+#[test]
+fn one_stored_record_answers_for_one_row() {
+    let directory = tempfile::tempdir().unwrap();
+    let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+    fill(&from, &plain(2));
+    let file = directory.path().join("file");
+    let once = export(&from, &[]);
+    import(&to, &file, &once);
+    let (_, said) = import(&to, &file, &once.repeat(3));
+    assert!(said.contains("4 rows stored, 2 known"), "{said}");
+    let (_, said) = import(&to, &file, &once.repeat(3));
+    assert!(said.contains("0 rows stored, 6 known"), "{said}");
+}
+
+#[test]
+fn a_second_import_beside_another_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("to");
+    fill(&to, &plain(2));
+    let file = directory.path().join("file");
+    let line = export(&to, &[]);
+    let mut first = super::command(&to, &["import", "--format", "ndjson", "-"]);
+    let mut first = first.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    first.stdin.as_mut().unwrap().write_all(&vec![b'\n'; 200 << 10]).unwrap();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !to.join("import.lock").exists() && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let (code, said) = import(&to, &file, &line);
+    assert!(code == Some(1) && said.contains("in use by muster import, process"), "{said}");
+    let dry = muster(&to, &["import", "--dry-run", file.to_str().unwrap()]);
+    assert!(done(&dry).contains("0 rows would be stored, 2 known"));
+    drop(first.stdin.take());
+    assert!(first.wait().unwrap().success());
+    assert_eq!(import(&to, &file, &line).0, Some(0));
+}
+
+#[test]
+fn entries_for_a_full_blacklist_are_rejected_as_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let to = directory.path().join("to");
+    let mut text = "COPY guilty_blacklisted (id, function, module) FROM stdin;\n".to_owned();
+    for number in 0..10_003 {
+        text.push_str(&format!("{number}\tf{number}\tm\n"));
+    }
+    let (code, said) =
+        import(&to, &directory.path().join("file"), format!("{text}10\tf1\tm\n\\.\n").as_bytes());
+    assert_eq!(code, Some(1));
+    assert!(said.contains("10000 rows stored, 1 known, 3 rejected"), "{said}");
+    assert!(said.contains("The blacklist is full"), "{said}");
+}
+
 #[test]
 fn half_a_file_gives_its_whole_rows_and_ends_with_1() {
     let directory = tempfile::tempdir().unwrap();

@@ -157,6 +157,21 @@ fn an_output_file_is_there_whole_or_not_at_all() {
     let output = Command::new("bash").args(["-c", &limited]).output().unwrap();
     assert!(!output.status.success());
     assert_eq!(std::fs::read(&file).unwrap(), b"before");
+    // What another left or made beside it stays as it is.
+    let mut other = Command::new("bash");
+    let script = "echo other > \"$1.$$.partial\"; exec \"$2\" export --data \"$3\" --output \"$1\"";
+    let words = [file.as_os_str(), env!("CARGO_BIN_EXE_muster").as_ref(), data.as_os_str()];
+    let output = other.args(["-c", script, "x"]).args(words).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(std::fs::read(&file).unwrap(), b"before");
+    for (name, why) in [("muster.db", "taken for a database"), ("muster.db-wal", "taken for a database")] {
+        let output = muster(&data, &["export", "--output", data.join(name).to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    assert_eq!(exported(&data).len(), 5);
+    let output = muster(&data, &["export", "--output", "/dev/null"]);
+    assert!(stderr(&output).contains("is not a file"), "{}", stderr(&output));
     let nowhere = directory.path().join("no/such/place");
     let output = muster(&data, &["export", "--output", nowhere.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
