@@ -23,16 +23,7 @@ impl Lock {
     /// refusal names.
     pub fn take_named(data_dir: &Path, name: &str, holder: &str) -> Result<Lock> {
         let path = data_dir.join(name);
-        let cannot = |error: std::io::Error| {
-            Error::new(Kind::Usage, format!("Cannot use {}", path.display())).because(error)
-        };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(cannot)?;
+        let mut file = open(&path)?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut other = String::new();
             // Who it is only helps the message; the refusal stands without it.
@@ -53,4 +44,25 @@ impl Lock {
         }
         Ok(Lock { _file: file })
     }
+
+    /// Takes the lock `name` there, however long another process has it.
+    pub fn wait_for(data_dir: &Path, name: &str) -> Result<Lock> {
+        let path = data_dir.join(name);
+        let file = open(&path)?;
+        loop {
+            match flock(&file, FlockOperation::LockExclusive) {
+                Ok(()) => return Ok(Lock { _file: file }),
+                Err(error) if error == rustix::io::Errno::INTR => {}
+                Err(error) => {
+                    return Err(Error::usage(format!("Cannot lock {}", path.display())).because(error));
+                }
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|error| {
+        Error::new(Kind::Usage, format!("Cannot use {}", path.display())).because(error)
+    })
 }

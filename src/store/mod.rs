@@ -159,6 +159,12 @@ impl Store {
         open::refuse_unfit(data_dir)
     }
 
+    /// Refuses (Busy) to bring an older database up under a server: to be called by every command before
+    /// [`Store::open`].
+    pub fn refuse_upgrade_beside_server(data_dir: &Path) -> Result<()> {
+        open::refuse_upgrade_beside_server(data_dir)
+    }
+
     /// Reads on a connection of its own, however busy the others are: the proof that the store is alive.
     pub fn prove_readable(&self) -> Result<()> {
         open::read_once(&self.path)
