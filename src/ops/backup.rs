@@ -6,7 +6,9 @@
 use crate::error::{Error, Result};
 use crate::model::record::hex;
 use crate::model::time::file_text;
-use crate::store::backup::{CopyRoom, companions, copy_bytes, copy_database, note_backed_up, sync_file_and_directory};
+use crate::store::backup::{
+    CopyRoom, companions, copy_bytes, copy_database, note_backed_up, sync_file_and_directory,
+};
 use crate::store::{Lock, Watch, database_path, disk_figures};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
@@ -249,7 +251,9 @@ fn is_backup_name(name: &str) -> bool {
 /// a later name.
 fn remove_oldest(directory: &Path, keep: usize, made: &Path) -> Result<Vec<PathBuf>> {
     let mut backups = names_in(directory)?;
-    backups.retain(|(name, path)| is_backup_name(name) && path.file_name() != made.file_name() && path.is_file());
+    backups.retain(|(name, path)| {
+        is_backup_name(name) && path.file_name() != made.file_name() && path.is_file()
+    });
     backups.sort_unstable();
     backups.truncate((backups.len() + 1).saturating_sub(keep));
     for (_, path) in &backups {

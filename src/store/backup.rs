@@ -7,8 +7,8 @@
 use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::{WAL_BYTES_THRESHOLD, wal_bytes};
 use crate::store::disk::Reserve;
-use crate::store::{inspect, meta, open};
 use crate::store::watch::Watch;
+use crate::store::{inspect, meta, open};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, OpenOptions};
@@ -85,12 +85,7 @@ pub fn companions(path: &Path) -> [PathBuf; 3] {
 /// Copies the database of a data directory, also while a server writes it, to the new file `to`, and proves the copy.
 /// Sessions are left out: who was logged in is not to be again once it is restored. The copy is not synced. Corrupt
 /// where the database is damaged, Busy where it was stopped or the log grew too long meanwhile.
-pub fn copy_database(
-    data_dir: &Path,
-    room: CopyRoom,
-    to: &Path,
-    watch: &mut Watch<'_>,
-) -> Result<Copied> {
+pub fn copy_database(data_dir: &Path, room: CopyRoom, to: &Path, watch: &mut Watch<'_>) -> Result<Copied> {
     let from = open::database_path(data_dir);
     OpenOptions::new()
         .write(true)

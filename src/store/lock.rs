@@ -62,7 +62,11 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(|error| {
-        Error::new(Kind::Usage, format!("Cannot use {}", path.display())).because(error)
-    })
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| Error::new(Kind::Usage, format!("Cannot use {}", path.display())).because(error))
 }

@@ -80,7 +80,7 @@ pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
 pub use recount::{Finding, Remedy, recount};
 pub use repair::repair;
-pub use retention::{DatabaseBytes, RecordTraits};
+pub use retention::{DatabaseBytes, RecordTraits, WINDOW_RECORDS};
 pub use watch::Watch;
 
 use crate::clock::Clock;

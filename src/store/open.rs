@@ -101,8 +101,8 @@ pub fn refuse_upgrade_beside_server(data_dir: &Path) -> Result<()> {
         Found::Version(version) if (1..SCHEMA_VERSION).contains(&version) => {
             Lock::take(data_dir, "upgrade").map(drop).map_err(|error| {
                 Error::busy(format!(
-                    "The database is of schema {version} and would be brought to schema {SCHEMA_VERSION} under its \
-                     server; restart that with this program first"
+                    "The database is of schema {version}; its server brings it to schema {SCHEMA_VERSION} when it is \
+                     restarted with this program"
                 ))
                 .because(error)
             })
@@ -149,7 +149,8 @@ fn newer(data_dir: &Path, path: &Path, version: i64) -> Error {
         path.display()
     );
     let copies = (1..=SCHEMA_VERSION).rev().map(|of| (of, migrate::copy_path(data_dir, of)));
-    let found = copies.into_iter().find_map(|(of, copy)| fs::metadata(&copy).ok().map(|file| (of, copy, file)));
+    let found =
+        copies.into_iter().find_map(|(of, copy)| fs::metadata(&copy).ok().map(|file| (of, copy, file)));
     if let Some((of, copy, file)) = found {
         let made_at = file.mtime();
         message.push_str(&format!(

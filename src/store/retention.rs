@@ -22,9 +22,11 @@ const ROWS_PER_CHANGE_MAX: i64 = 500;
 const TOKEN_SHOWN_SECS: i64 = 30 * DAY_SECS;
 
 /// When records were last looked at for their age.
-const PURGED_AT: &str = "purged_at";
+pub(super) const PURGED_AT: &str = "purged_at";
 /// Bytes by which the database could not be brought under its limit.
 const BYTES_OVER: &str = "database_bytes_over";
+/// Since when the clock is so far ahead that the daily purge waits.
+pub(super) const DOUBTED_AT: &str = "purge_doubted_at";
 
 /// What a rule of retention asks of a record.
 #[derive(Clone, Debug)]
@@ -130,9 +132,30 @@ impl Store {
         self.read(READ_MOST, |connection| number(connection, PURGED_AT))
     }
 
-    /// Notes that retention ran.
+    /// Notes that retention ran; a doubt of the clock is over.
     pub fn set_purged_at(&self, at: i64) -> Result<()> {
-        self.writer().change(false, move |write| set_meta(write.connection, PURGED_AT, &at.to_string()))
+        self.writer().change(false, move |write| {
+            write.connection.execute("DELETE FROM meta WHERE name = ?1", [DOUBTED_AT])?;
+            set_meta(write.connection, PURGED_AT, &at.to_string())
+        })
+    }
+
+    /// When the newest record was received; none where there is none.
+    pub fn newest_received_at(&self) -> Result<Option<i64>> {
+        self.read(READ_MOST, |connection| {
+            let sql = "SELECT received_at FROM records ORDER BY id DESC LIMIT 1";
+            Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Since when the clock is doubted; none where it is not.
+    pub fn clock_doubted_at(&self) -> Result<Option<i64>> {
+        self.read(READ_MOST, |connection| number(connection, DOUBTED_AT))
+    }
+
+    /// Notes since when it is.
+    pub fn set_clock_doubted_at(&self, at: i64) -> Result<()> {
+        self.writer().change(false, move |write| set_meta(write.connection, DOUBTED_AT, &at.to_string()))
     }
 
     /// By how many bytes the database could not be brought under its limit, 0 where it was.
@@ -154,8 +177,8 @@ impl Store {
                 Ok(write
                     .connection
                     .prepare_cached(
-                        "DELETE FROM audit WHERE changed_at < ?1
-                         AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
+                        "DELETE FROM audit WHERE id IN
+                           (SELECT id FROM audit WHERE changed_at < ?1 ORDER BY id LIMIT ?2)",
                     )?
                     .execute([before, ROWS_PER_CHANGE_MAX])?)
             })?;

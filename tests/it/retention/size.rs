@@ -81,14 +81,14 @@ fn the_oldest_of_the_least_severity_go_first() {
 #[test]
 fn a_goal_that_cannot_be_reached_is_told() {
     let place = Place::new("");
-    place.load(large(300));
+    place.load(large(1_000));
     let limit = used(&place) / 2;
     let config = config(limit, "\"classification=org.clearlinux/* days=0\"");
     place.configure(&config);
     let (code, out, err) = place.run(&["purge"]);
     assert_eq!(code, 0);
     assert!(out.contains("stays") && err.contains("kept for ever by rules"), "{out}{err}");
-    assert_eq!(place.ids().len(), 300);
+    assert_eq!(place.ids().len(), 1_000);
     assert!(page(&place, &config).contains("It cannot be made smaller"));
     // With room it is forgotten.
     let roomy = config.replace(&limit.to_string(), &(limit * 10).to_string());
