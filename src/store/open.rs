@@ -99,7 +99,7 @@ fn bring_up(data_dir: &Path, path: &Path) -> Result<()> {
 pub fn refuse_upgrade_beside_server(data_dir: &Path) -> Result<()> {
     match look(&database_path(data_dir))? {
         Found::Version(version) if (1..SCHEMA_VERSION).contains(&version) => {
-            Lock::take(data_dir, "upgrade").map(drop).map_err(|error| {
+            Lock::refuse_held(data_dir).map_err(|error| {
                 Error::busy(format!(
                     "The database is of schema {version}; its server brings it to schema {SCHEMA_VERSION} when it is \
                      restarted with this program"

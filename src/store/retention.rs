@@ -8,7 +8,7 @@ use crate::store::derived::day_of;
 use crate::store::meta::{meta, set_meta};
 use crate::store::record_insert::StoredMachineId;
 use crate::store::record_list::newest_id;
-use crate::store::time_index::id_range;
+use crate::store::time_index::{id_range, segments};
 use crate::store::{READ_MOST, Store, open};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
@@ -78,17 +78,23 @@ impl Store {
         self.traits(&sql, rusqlite::params![first, end], has_machine_id)
     }
 
-    /// The oldest records of a severity above an id, ascending, at most `rows_max`.
+    /// The records of a severity with ids from the first of `ids` on and below the second, ascending, at most
+    /// `rows_max`.
     pub fn record_traits_of_severity(
         &self,
         severity: Severity,
-        above_id: i64,
+        ids: (i64, i64),
         rows_max: usize,
     ) -> Result<Vec<RecordTraits>> {
         let sql = format!(
-            "{TRAITS} INDEXED BY records__severity WHERE severity = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+            "{TRAITS} INDEXED BY records__severity WHERE severity = ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4"
         );
-        self.traits(&sql, rusqlite::params![severity.number(), above_id, rows_max as i64], true)
+        self.traits(&sql, rusqlite::params![severity.number(), ids.0, ids.1, rows_max as i64], true)
+    }
+
+    /// The stretches of ids in which reception times ascend: first id and one past the last.
+    pub fn stretches(&self) -> Result<Vec<(i64, i64)>> {
+        self.read(READ_MOST, segments)
     }
 
     fn traits(

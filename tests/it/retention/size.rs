@@ -7,7 +7,7 @@ use crate::store::record;
 use crate::support::Server;
 use crate::support::server::Options;
 use muster::clock::Clock;
-use muster::model::record::NewRecord;
+use muster::model::record::{NewRecord, Severity};
 
 /// Records of all severities with payloads that do not shrink.
 fn large(n: u64) -> Vec<(NewRecord, i64)> {
@@ -76,6 +76,31 @@ fn the_oldest_of_the_least_severity_go_first() {
     assert_all_exact(&place.data_dir());
     let page = page(&place, &config);
     assert_eq!(page.contains("Beyond the limit"), used(&place) * 100 >= limit * 90);
+}
+
+#[test]
+fn what_was_imported_from_long_ago_goes_before_what_came_today() {
+    let place = Place::new("");
+    let mut records = large(1_000);
+    for (number, (record, received_at)) in records.iter_mut().enumerate() {
+        record.severity = Severity::Low;
+        // The later half is history, as an import stores it beside what is there; one in it is of today.
+        if number >= 500 && number != 600 {
+            *received_at -= 1_000_000;
+        }
+    }
+    place.load(records);
+    let limit = used(&place) * 3 / 4;
+    place.configure(&config(limit, ""));
+    place.run_well(&["purge"]);
+    let ids = place.ids();
+    assert!((600..800).contains(&ids.len()), "{}", ids.len());
+    assert_eq!(ids[..500], (1..=500).collect::<Vec<i64>>());
+    // Of the history the newest stay, and the one of today.
+    assert_eq!(ids[500], 601);
+    let n_history = ids.len() as i64 - 501;
+    assert_eq!(ids[501..], (1_001 - n_history..=1_000).collect::<Vec<i64>>());
+    assert_all_exact(&place.data_dir());
 }
 
 #[test]
