@@ -89,7 +89,7 @@ pub fn prepare(data_dir: &Path, missing: Missing) -> Result<()> {
 /// Brings an older file up, unless another process has done so while this one waited for it.
 fn bring_up(data_dir: &Path, path: &Path) -> Result<()> {
     let _lock = Lock::wait_for(data_dir, UPGRADE_LOCK)?;
-    match look(path)? {
+    match look_once(path)? {
         Found::Version(version) if (1..SCHEMA_VERSION).contains(&version) => migrate::bring_up(path, version),
         _ => Ok(()),
     }
@@ -173,8 +173,21 @@ fn shell_word(path: &Path) -> String {
     }
 }
 
-/// Looks at the file through a connection that neither writes nor checkpoints.
+/// Looks at the file through a connection that neither writes nor checkpoints. What seems damaged is looked at once
+/// more: another process may just bring the file up, and without a lock two moments of it may have been read.
 fn look(path: &Path) -> Result<Found> {
+    match look_once(path) {
+        Err(error) if error.kind() == Kind::Corrupt => {
+            let data_dir = path.parent().unwrap_or(Path::new("."));
+            let is_upgraded = data_dir.join(UPGRADE_LOCK).exists();
+            let _lock = is_upgraded.then(|| Lock::wait_for(data_dir, UPGRADE_LOCK)).transpose()?;
+            look_once(path)
+        }
+        outcome => outcome,
+    }
+}
+
+fn look_once(path: &Path) -> Result<Found> {
     let cannot = |error: std::io::Error| {
         Error::usage(format!("Cannot read {}; check its owner and permissions", path.display()))
             .because(error)
