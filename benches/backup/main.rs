@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     let data_dir = directory.path().join("data");
     let clock = Clock::system();
     let mut options = DemoOptions::new(data_dir.clone(), clock.clone());
-    (options.records, options.agents) = (records, Some(0));
+    (options.records, options.agents, options.weeks) = (records, Some(0), 6);
     demo::run(&options, &mut |_| {}).unwrap();
     let samples: Vec<NewRecord> = demo::records(&DemoOptions { seed: 2, ..options })
         .unwrap()

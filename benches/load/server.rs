@@ -143,7 +143,8 @@ impl Muster {
         for (variable, _) in std::env::vars().filter(|(variable, _)| variable.starts_with("MUSTER_")) {
             command.env_remove(variable);
         }
-        command.envs(settings.iter().copied());
+        // A purge in the background would be measured too.
+        command.env("MUSTER_RETENTION_DAYS", "0").envs(settings.iter().copied());
         Muster {
             name: name.to_owned(),
             process: Process::start(&mut command, scheme),

@@ -38,7 +38,7 @@ pub fn make_demo(dir: &Path, records: u64) -> Duration {
 }
 
 fn demo_options(dir: &Path, records: u64) -> DemoOptions {
-    DemoOptions { records, ..DemoOptions::new(dir.to_owned(), Clock::system()) }
+    DemoOptions { records, weeks: 6, ..DemoOptions::new(dir.to_owned(), Clock::system()) }
 }
 
 /// Records of another fleet of the same kind, for posting: more than a bench can post.

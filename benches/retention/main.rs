@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let data_dir = directory.path().join("data");
     let clock = Clock::system();
     let mut options = DemoOptions::new(data_dir.clone(), clock.clone());
-    (options.records, options.agents) = (records, Some(0));
+    (options.records, options.agents, options.weeks) = (records, Some(0), 6);
     let began = Instant::now();
     demo::run(&options, &mut |_| {}).unwrap();
     println!("Loaded {records} records in {:.1} s, {}", began.elapsed().as_secs_f64(), size(&data_dir));

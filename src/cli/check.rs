@@ -90,7 +90,7 @@ impl CheckCommand {
 }
 
 fn compare(dir: &Path, is_stopped: &Arc<AtomicBool>) -> Result<Vec<Finding>> {
-    watched(is_stopped, |watch| check::database(dir, Clock::system().now(), watch))
+    watched(is_stopped, |watch| check::database(dir, &Clock::system(), watch))
 }
 
 fn mend(dir: &Path, findings: &[Finding], is_stopped: &Arc<AtomicBool>) -> Result<()> {

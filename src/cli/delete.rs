@@ -67,6 +67,9 @@ impl DeleteCommand {
         })?;
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
         let filter = RecordFilter::parse(&pairs, &[], false, app.clock.now())?;
+        if filter.is_all() && !self.all {
+            return Err(Error::usage("This filter chooses every record; say --all if that is what you want"));
+        }
         let mut bar = Bar::new();
         let choice = choose(&app, &filter, &mut |done, total| bar.show(done, total, "looking"));
         bar.clear();

@@ -33,7 +33,7 @@ pub struct DemoCommand {
         description = "how many agents, 0 for none (default one for 500 records)"
     )]
     agents: Option<usize>,
-    #[argh(option, arg_name = "n", description = "over how many weeks, up to now (default 6)")]
+    #[argh(option, arg_name = "n", description = "over how many weeks, up to now (default 4)")]
     weeks: Option<u32>,
     #[argh(option, arg_name = "n", description = "the same seed gives the same fleet (default 1)")]
     seed: Option<u64>,

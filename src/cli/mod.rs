@@ -123,6 +123,7 @@ fn open_app(config: Option<&str>, data: Option<&str>, missing: Missing) -> Resul
     let config = load_config(&Flags::new(config, data))?.config;
     data_dir::prepare(&config.data_dir, missing)?;
     Store::look(&config.data_dir)?;
+    Store::refuse_upgrade_beside_server(&config.data_dir)?;
     let clock = Clock::system();
     let options = StoreOptions {
         data_dir: config.data_dir.clone(),

@@ -70,8 +70,8 @@ fn report(purged: &Purged, mode: Mode) -> String {
     let fleet = &purged.fleet;
     let _ = writeln!(
         text,
-        "{verb} {} actions, {} commands, {} agents, {} refused enrolments of the fleet",
-        fleet.actions, fleet.commands, fleet.agents, fleet.refusals
+        "{verb} {} actions, {} commands, {} agents, {} endpoints, {} refused enrolments of the fleet",
+        fleet.actions, fleet.commands, fleet.agents, fleet.endpoints, fleet.refusals
     );
     if mode == Mode::Apply {
         let _ = writeln!(

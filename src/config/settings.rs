@@ -37,6 +37,8 @@ pub enum Kind {
     Number(u64, u64),
     /// A number of bytes from the first to the second, also written with a unit: `"64 MB"`, `"300 KiB"`.
     Bytes(u64, u64),
+    /// The same, or 0 where there is to be none.
+    BytesOrNone(u64, u64),
     /// Texts.
     List {
         /// How many there must be.

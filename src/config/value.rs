@@ -55,7 +55,9 @@ impl Value {
     pub fn to_toml(&self, kind: Kind) -> String {
         match self {
             Value::Text(text) => quoted(text),
-            Value::Number(number) if matches!(kind, Kind::Bytes(..)) => quoted(&bytes::format(*number)),
+            Value::Number(number) if matches!(kind, Kind::Bytes(..) | Kind::BytesOrNone(..)) => {
+                quoted(&bytes::format(*number))
+            }
             Value::Number(number) => number.to_string(),
             Value::List(list) => {
                 let texts: Vec<String> = list.iter().map(|text| quoted(text)).collect();
@@ -107,6 +109,7 @@ impl Kind {
                 bytes::format(least),
                 bytes::format(most)
             ),
+            Kind::BytesOrNone(least, most) => format!("0, or {}", Kind::Bytes(least, most).rule()),
             Kind::List { least: 0, rule, .. } => format!("a list of texts, each {rule}"),
             Kind::List { rule, .. } => format!("a list of at least one text, each {rule}"),
         }
@@ -122,15 +125,15 @@ impl Kind {
             (Kind::Choice(words), Value::Text(word)) if words.contains(&word.as_str()) => {
                 Ok(Value::Text(word))
             }
-            (Kind::Bytes(..), Value::Text(text)) => match bytes::parse(&text) {
+            (Kind::BytesOrNone(..), Value::Number(0)) => Ok(Value::Number(0)),
+            (Kind::Bytes(..) | Kind::BytesOrNone(..), Value::Text(text)) => match bytes::parse(&text) {
                 Some(number) => self.check(Value::Number(number)).map_err(|_| shortened(&text)),
                 None => Err(shortened(&text)),
             },
-            (Kind::Number(least, most) | Kind::Bytes(least, most), Value::Number(number))
-                if (least..=most).contains(&number) =>
-            {
-                Ok(Value::Number(number))
-            }
+            (
+                Kind::Number(least, most) | Kind::Bytes(least, most) | Kind::BytesOrNone(least, most),
+                Value::Number(number),
+            ) if (least..=most).contains(&number) => Ok(Value::Number(number)),
             (Kind::List { least, is_valid, .. }, Value::List(list)) => {
                 if let Some(bad) = list.iter().find(|text| !is_valid(text)) {
                     return Err(shortened(bad));
@@ -147,7 +150,9 @@ impl Kind {
     pub fn parse_text(self, text: &str) -> Result<Value, String> {
         let value = match self {
             Kind::Path => Value::Text(text.to_owned()),
-            Kind::Choice(_) | Kind::Text { .. } | Kind::Bytes(..) => Value::Text(text.trim().to_owned()),
+            Kind::Choice(_) | Kind::Text { .. } | Kind::Bytes(..) | Kind::BytesOrNone(..) => {
+                Value::Text(text.trim().to_owned())
+            }
             Kind::Number(..) => match text.trim().parse() {
                 Ok(number) => Value::Number(number),
                 Err(_) => return Err(shortened(text)),

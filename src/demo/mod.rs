@@ -51,6 +51,8 @@ const BATCHES_WAITING_MAX: usize = 8;
 /// Most machines and weeks: beyond it no question is answered better.
 const MACHINES_MAX: usize = 1_000_000;
 const WEEKS_MAX: u32 = 520;
+/// Less than the days of retention, so that a demo that is served for some days keeps all that it has.
+pub const WEEKS_BY_DEFAULT: u32 = 4;
 /// Most agents.
 const AGENTS_MAX: usize = 1_000_000;
 /// Records for each agent where no number of agents is given, and how many agents there are then.
@@ -81,14 +83,14 @@ pub struct DemoOptions {
 }
 
 impl DemoOptions {
-    /// 200,000 records of 3,000 machines in 6 weeks.
+    /// 200,000 records of 3,000 machines in [`WEEKS_BY_DEFAULT`] weeks.
     pub fn new(data_dir: PathBuf, clock: Clock) -> DemoOptions {
         DemoOptions {
             data_dir,
             records: 200_000,
             machines: 3_000,
             agents: None,
-            weeks: 6,
+            weeks: WEEKS_BY_DEFAULT,
             seed: 1,
             into_existing: false,
             clock,
@@ -241,6 +243,7 @@ fn lock(options: &DemoOptions) -> Result<Option<Lock>> {
 }
 
 fn existing_records(options: &DemoOptions) -> Result<i64> {
+    Store::refuse_upgrade_beside_server(&options.data_dir)?;
     let store = Store::open(&StoreOptions {
         data_dir: options.data_dir.clone(),
         missing: Missing::Create,

@@ -137,6 +137,24 @@ pub fn last_due(now: i64, offset_secs: i64, at_minute: u32) -> i64 {
     due - offset_secs
 }
 
+/// A clock that is so far ahead of what is known is doubted.
+const CLOCK_JUMP_SECS: i64 = 30 * DAY_SECS;
+/// A doubted clock that has gone on for so long is believed.
+const CLOCK_PROOF_SECS: i64 = DAY_SECS;
+
+/// Since when the clock is doubted, so that the daily purge waits; none where it is not. A clock set years ahead by
+/// mistake must not remove everything at once, and a server that was off for long must purge all the same.
+///
+/// `known` is a time at or before `now` at which the clock was right; `doubted_at` what this said last.
+pub fn clock_doubted_at(now: i64, known: Option<i64>, doubted_at: Option<i64>) -> Option<i64> {
+    match doubted_at {
+        Some(at) if (at..at + CLOCK_PROOF_SECS).contains(&now) => Some(at),
+        Some(at) if (at + CLOCK_PROOF_SECS..at + CLOCK_JUMP_SECS).contains(&now) => None,
+        // Another jump, or none any more.
+        _ => known.filter(|known| now - known > CLOCK_JUMP_SECS).map(|_| now),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +222,31 @@ mod tests {
         ];
         for (now, offset_secs, at_minute, due) in cases {
             assert_eq!(last_due(now, offset_secs, at_minute), due, "{now} {offset_secs}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumped_is_doubted_for_a_day() {
+        let now = 20_000 * DAY_SECS;
+        let cases = [
+            (None, None, None),
+            (Some(now - DAY_SECS), None, None),
+            (Some(now - 30 * DAY_SECS), None, None),
+            (Some(now - 30 * DAY_SECS - 1), None, Some(now)),
+            // It goes on.
+            (Some(now - 400 * DAY_SECS), Some(now - 3_600), Some(now - 3_600)),
+            (Some(now - 400 * DAY_SECS), Some(now - DAY_SECS + 1), Some(now - DAY_SECS + 1)),
+            (Some(now - 400 * DAY_SECS), Some(now - DAY_SECS), None),
+            (Some(now - 400 * DAY_SECS), Some(now - 29 * DAY_SECS), None),
+            // Records that came meanwhile prove nothing.
+            (Some(now), Some(now - 3_600), Some(now - 3_600)),
+            // It jumped once more, ahead or back.
+            (Some(now - 400 * DAY_SECS), Some(now - 30 * DAY_SECS), Some(now)),
+            (Some(now - 40 * DAY_SECS), Some(now + 1), Some(now)),
+            (Some(now - DAY_SECS), Some(now + 900 * DAY_SECS), None),
+        ];
+        for (known, doubted_at, expected) in cases {
+            assert_eq!(clock_doubted_at(now, known, doubted_at), expected, "{known:?} {doubted_at:?}");
         }
     }
 

@@ -6,13 +6,15 @@
 use crate::error::{Error, Result};
 use crate::model::record::hex;
 use crate::model::time::file_text;
-use crate::store::backup::{companions, copy_bytes, copy_database, sync_file_and_directory};
-use crate::store::{Lock, Watch, database_path};
+use crate::store::backup::{
+    CopyRoom, companions, copy_bytes, copy_database, note_backed_up, sync_file_and_directory,
+};
+use crate::store::{Lock, Watch, database_path, disk_figures};
 use rustix::fs::statvfs;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The lock of those who make a backup, which a server does not mind.
@@ -73,19 +75,33 @@ pub fn run(options: &BackupOptions, now: i64, watch: &mut Watch<'_>) -> Result<B
     let _lock = Lock::take_named(&options.data_dir, LOCK_NAME, "muster backup")?;
     let directory = parent(&path);
     remove_stale(options, &path)?;
-    refuse_without_room(directory, copy_bytes(&database_path(&options.data_dir)))?;
+    let reserve = reserve_bytes(options, directory);
+    let bytes = copy_bytes(&database_path(&options.data_dir));
+    refuse_without_room(directory, bytes.saturating_add(reserve.unwrap_or(0)))?;
     let parts = Parts::of(&path);
-    let copied = copy_database(&options.data_dir, options.disk_reserve_bytes, &parts.copy, watch)?;
+    let room = CopyRoom { reserve_bytes: options.disk_reserve_bytes, is_same_disk: reserve.is_some() };
+    let copied = copy_database(&options.data_dir, room, &parts.copy, watch)?;
     watch.tell(0, copied.bytes, "digesting");
     let digest = digest_of(&mut open(&parts.copy)?, copied.bytes, watch)?;
     put_in_place(&path, &parts, &digest).map_err(|error| {
         Error::busy(format!("Cannot write {}; make room for it", path.display())).because(error)
     })?;
+    if let Err(error) = note_backed_up(&options.data_dir, now) {
+        log::warn!("The database does not know of this backup: {}", error.with_causes());
+    }
     let removed = match options.keep {
-        Some(keep) => remove_oldest(directory, keep)?,
+        Some(keep) => remove_oldest(directory, keep, &path)?,
         None => Vec::new(),
     };
     Ok(BackupDone { path, records: copied.records, bytes: copied.bytes, removed })
+}
+
+/// The free bytes that the server keeps, where the backup goes to the disk on which it keeps them.
+fn reserve_bytes(options: &BackupOptions, directory: &Path) -> Option<u64> {
+    let device = |path: &Path| fs::metadata(path).ok().map(|found| found.dev());
+    let is_same_disk = device(directory).is_some_and(|one| device(&options.data_dir) == Some(one));
+    let disk = disk_figures(&options.data_dir, options.disk_reserve_bytes).filter(|_| is_same_disk)?;
+    Some(disk.reserve_bytes)
 }
 
 /// The path to write, once it is clear that it may be written.
@@ -235,12 +251,15 @@ fn is_backup_name(name: &str) -> bool {
     })
 }
 
-/// Removes all but the newest backups; what was removed.
-fn remove_oldest(directory: &Path, keep: usize) -> Result<Vec<PathBuf>> {
+/// Removes all but the newest backups; what was removed. The one just `made` stays, also where a wrong clock gave others
+/// a later name.
+fn remove_oldest(directory: &Path, keep: usize, made: &Path) -> Result<Vec<PathBuf>> {
     let mut backups = names_in(directory)?;
-    backups.retain(|(name, path)| is_backup_name(name) && path.is_file());
+    backups.retain(|(name, path)| {
+        is_backup_name(name) && path.file_name() != made.file_name() && path.is_file()
+    });
     backups.sort_unstable();
-    backups.truncate(backups.len().saturating_sub(keep));
+    backups.truncate((backups.len() + 1).saturating_sub(keep));
     for (_, path) in &backups {
         remove(path)?;
         remove(&checksum_path(path))?;

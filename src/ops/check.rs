@@ -2,6 +2,7 @@
 //! Everything that is kept twice, compared: pages, indexes, references, counters against a recount, spool against
 //! database; and mended where it can be.
 
+use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::model::audit::{Actor, Audit};
 use crate::ops::App;
@@ -27,8 +28,8 @@ pub fn remedy_text(remedy: Remedy) -> &'static str {
 }
 
 /// Compares the database; the server may run, and posts go on. Kinds: those of [`recount`].
-pub fn database(data_dir: &Path, now: i64, watch: &mut Watch<'_>) -> Result<Vec<Finding>> {
-    recount(data_dir, now, watch)
+pub fn database(data_dir: &Path, clock: &Clock, watch: &mut Watch<'_>) -> Result<Vec<Finding>> {
+    recount(data_dir, &|| clock.now(), watch)
 }
 
 /// Compares the spool, twice where there is a difference: what was only on its way is gone the second time. Where there is

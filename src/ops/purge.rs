@@ -13,7 +13,7 @@ use crate::model::audit::{Actor, Audit};
 use crate::model::retention::{Retention, Verdict};
 use crate::ops::App;
 use crate::ops::fleet::retention::{FleetPurge, purge_fleet};
-use crate::store::{Chosen, Deletion, Lock, RecordTraits};
+use crate::store::{Chosen, Deletion, Lock, RecordTraits, WINDOW_RECORDS};
 use std::collections::HashMap;
 
 /// The lock that keeps two purges apart, beside the database.
@@ -50,28 +50,67 @@ pub struct Purged {
     pub bytes_over: u64,
 }
 
-/// Removes all that retention says, or counts it. Busy where another purge runs, or where `progress` said to end.
+/// Removes all that retention says, or counts it. Each part is tried, whatever became of those before it; the first
+/// error is told. Busy where another purge runs, or where `progress` said to end.
 pub fn purge(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -> Result<Purged> {
     let _lock = (mode == Mode::Apply)
         .then(|| Lock::take_named(&app.config.data_dir, LOCK_NAME, &actor.origin))
         .transpose()?;
     let now = app.clock.now();
-    let mut purged = Purged { records: purge_records(app, actor, mode, progress)?, ..Purged::default() };
-    purged.fleet = purge_fleet(app, actor, mode, progress)?;
+    let mut parts = Parts { progress, is_ended: false, error: None };
+    let mut purged = Purged {
+        records: parts.run(|progress| purge_records(app, actor, mode, progress)),
+        fleet: parts.run(|progress| purge_fleet(app, actor, mode, progress)),
+        ..Purged::default()
+    };
     if mode == Mode::DryRun {
-        let (for_size, bytes_over) = size::would_remove(app)?;
-        return Ok(Purged { for_size, bytes_over, ..purged });
+        (purged.for_size, purged.bytes_over) = parts.run(|_| size::would_remove(app));
+        return parts.finish().map(|()| purged);
     }
-    purged.others = purge_others(app, now)?;
-    purged.strings = app.store.sweep_strings()?;
-    (purged.for_size, purged.bytes_over) = size::enforce(app, actor, progress)?;
-    app.store.set_purged_at(now)?;
-    let mut goes_on = true;
-    app.store.tidy(|| {
-        goes_on = progress(0, 0, "giving space back");
-        goes_on
-    })?;
-    if goes_on { Ok(purged) } else { Err(ended()) }
+    purged.others = parts.run(|_| purge_others(app, now));
+    purged.strings = parts.run(|_| app.store.sweep_strings());
+    (purged.for_size, purged.bytes_over) = parts.run(|progress| size::enforce(app, actor, progress));
+    if parts.error.is_none() {
+        parts.run(|_| app.store.set_purged_at(now));
+    }
+    parts.run(|progress| app.store.tidy(|| progress(0, 0, "giving space back")));
+    parts.finish().map(|()| purged)
+}
+
+/// The parts of a purge, of which one that fails does not keep the others from running.
+struct Parts<'a> {
+    progress: Progress<'a>,
+    is_ended: bool,
+    error: Option<Error>,
+}
+
+impl Parts<'_> {
+    /// Runs a part, unless `progress` said to end; what it gives, or nothing.
+    fn run<T: Default>(&mut self, part: impl FnOnce(Progress<'_>) -> Result<T>) -> T {
+        let Parts { progress, is_ended, error } = self;
+        if *is_ended {
+            return T::default();
+        }
+        let outcome = part(&mut |done, total, what| {
+            *is_ended |= !progress(done, total, what);
+            !*is_ended
+        });
+        outcome.unwrap_or_else(|failed| {
+            match error {
+                None => *error = Some(failed),
+                Some(_) => log::warn!("Another part of the purge failed: {}", failed.with_causes()),
+            }
+            T::default()
+        })
+    }
+
+    fn finish(self) -> Result<()> {
+        match self.error {
+            Some(error) => Err(error),
+            None if self.is_ended => Err(ended()),
+            None => Ok(()),
+        }
+    }
 }
 
 fn ended() -> Error {
@@ -115,10 +154,9 @@ fn purge_records(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -
                 chosen.push(Chosen { id: record.id, reason });
             }
         }
-        next = match records.last() {
-            Some(last) => app.store.next_record_id(last.id + 1, end)?,
-            None => None,
-        };
+        // A window may have been emptied by somebody else meanwhile; the walk goes on behind it.
+        let behind = records.last().map_or(from.saturating_add(WINDOW_RECORDS), |last| last.id + 1);
+        next = app.store.next_record_id(behind, end)?;
         if mode == Mode::DryRun {
             chosen.clear();
         }

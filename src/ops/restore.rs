@@ -127,15 +127,15 @@ pub fn run(
         _ => error,
     })?;
     watch.refuse_when_stopped()?;
-    let is_folded = has_database && fold_old(&database)?;
-    let ids = if is_folded { sequences(&database).unwrap_or_default() } else { Vec::new() };
-    let before = has_database.then(|| data_dir.join(format!("muster.db.before-restore-{}", file_text(now))));
+    let ids = if has_database { ids_of_old(&database)? } else { Vec::new() };
+    let aside = data_dir.join(format!("muster.db.before-restore-{}", file_text(now)));
+    let before = has_database.then(|| aside.clone());
     let audit = Audit::new(actor, "database.restore", format!("database {}", database.display())).after(
         serde_json::json!({ "backup": path.display().to_string(), "records": records, "schema": version,
             "before": before.as_ref().map(|before| before.display().to_string()) }),
     );
     make_ready(&part.0, &ids, now, &audit)?;
-    put_in_place(&part.0, &database, before.as_deref()).map_err(|error| {
+    put_in_place(&part.0, &database, &aside).map_err(|error| {
         Error::busy(format!("Cannot put the backup in the place of {}", database.display())).because(error)
     })?;
     Ok(RestoreDone { records, version, before })
@@ -187,40 +187,52 @@ fn copy(mut source: Source, to: &Path, watch: &mut Watch<'_>) -> Result<()> {
     }
 }
 
-/// Ends the log of the database that gives way; false where it is too damaged for that.
-fn fold_old(database: &Path) -> Result<bool> {
+/// Ends the log of the database that gives way, and reads the greatest ids that it has given, so that none is given
+/// again; as many as can be read where it is damaged.
+fn ids_of_old(database: &Path) -> Result<Vec<(String, i64)>> {
+    let unknown = |why: &str| {
+        log::warn!(
+            "{} {why}; ids that it gave after the backup may be given again, to other records",
+            database.display()
+        );
+        Ok(Vec::new())
+    };
     let mut head = [0; 16];
     let is_read = File::open(database).and_then(|mut file| file.read_exact(&mut head)).is_ok();
     if !is_read || &head != b"SQLite format 3\0" {
         // SQLite would remove the log of what it takes for an empty file.
-        log::warn!("{} is no database; it is moved aside as it is", database.display());
-        return Ok(false);
+        return unknown("is no database; it is moved aside as it is");
     }
     match fold(database) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == Kind::Busy => Err(error),
-        Err(error) => {
-            log::warn!("The database that gives way cannot be read: {}", error.with_causes());
-            Ok(false)
-        }
+        Ok(()) => {}
+        Err(error) if error.kind() == Kind::Busy => return Err(error),
+        Err(error) => log::warn!("The log of {} stays apart: {}", database.display(), error.with_causes()),
+    }
+    match sequences(database) {
+        Ok(ids) => Ok(ids),
+        Err(error) => unknown(&format!("cannot be read ({})", error.with_causes())),
     }
 }
 
-/// The old database gets a second name before the new one takes the first, so there is always one.
-fn put_in_place(part: &Path, database: &Path, before: Option<&Path>) -> std::io::Result<()> {
+/// The old database gets a second name before the new one takes the first, so there is always one. A log goes aside
+/// with it, and one that is there alone too: SQLite would replay it over the new database.
+fn put_in_place(part: &Path, database: &Path, before: &Path) -> std::io::Result<()> {
     sync_file_and_directory(part)?;
-    if let Some(before) = before {
-        fs::hard_link(database, before)?;
-        // Of one that could not be read; its log goes with it.
-        for (old, aside) in companions(database).iter().zip(companions(before)) {
-            // The index of a log is made anew by whoever reads it.
-            let is_index = old.as_os_str().as_encoded_bytes().ends_with(b"-shm");
-            match if is_index { fs::remove_file(old) } else { fs::rename(old, aside) } {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+    match fs::hard_link(database, before) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    for (old, aside) in companions(database).iter().zip(companions(before)) {
+        // The index of a log is made anew by whoever reads it.
+        let is_index = old.as_os_str().as_encoded_bytes().ends_with(b"-shm");
+        match if is_index { fs::remove_file(old) } else { fs::rename(old, &aside) } {
+            Ok(()) if !is_index => log::warn!("Moved {} to {}", old.display(), aside.display()),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
     }
+    // The names are durable before the new database has its own: no log may come back beside it.
+    sync_file_and_directory(part)?;
     fs::rename(part, database)?;
     sync_file_and_directory(database)
 }

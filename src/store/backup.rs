@@ -7,8 +7,8 @@
 use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::{WAL_BYTES_THRESHOLD, wal_bytes};
 use crate::store::disk::Reserve;
-use crate::store::open;
 use crate::store::watch::Watch;
+use crate::store::{inspect, meta, open};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File, OpenOptions};
@@ -58,6 +58,15 @@ pub struct Copied {
     pub bytes: u64,
 }
 
+/// What a copy leaves to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyRoom {
+    /// Free bytes of the database's disk that the server keeps.
+    pub reserve_bytes: u64,
+    /// True where the copy is on that disk too.
+    pub is_same_disk: bool,
+}
+
 /// The bytes that a copy of the database at `path` takes, at most.
 pub fn copy_bytes(path: &Path) -> u64 {
     let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
@@ -76,12 +85,7 @@ pub fn companions(path: &Path) -> [PathBuf; 3] {
 /// Copies the database of a data directory, also while a server writes it, to the new file `to`, and proves the copy.
 /// Sessions are left out: who was logged in is not to be again once it is restored. The copy is not synced. Corrupt
 /// where the database is damaged, Busy where it was stopped or the log grew too long meanwhile.
-pub fn copy_database(
-    data_dir: &Path,
-    disk_reserve_bytes: u64,
-    to: &Path,
-    watch: &mut Watch<'_>,
-) -> Result<Copied> {
+pub fn copy_database(data_dir: &Path, room: CopyRoom, to: &Path, watch: &mut Watch<'_>) -> Result<Copied> {
     let from = open::database_path(data_dir);
     OpenOptions::new()
         .write(true)
@@ -92,7 +96,8 @@ pub fn copy_database(
     let bounds = Bounds {
         wal: open::wal_path(&from),
         wal_bytes_max: WAL_BYTES_MAX.max(fs::metadata(&from).map_or(0, |file| file.len())),
-        reserve: Reserve::new(data_dir, disk_reserve_bytes),
+        reserve: Reserve::new(data_dir, room.reserve_bytes),
+        is_same_disk: room.is_same_disk,
     };
     let census = copy_pages(&from, to, &bounds, watch).map_err(|error| watch.or_stopped(error))?;
     leave_out_sessions(to)?;
@@ -118,12 +123,18 @@ struct Bounds {
     wal: PathBuf,
     wal_bytes_max: u64,
     reserve: Reserve,
+    is_same_disk: bool,
 }
 
 impl Bounds {
-    /// Busy where the log, which must wait for the copy, takes too much of the disk.
+    /// Busy where the log, which must wait for the copy, or the copy itself takes too much of the disk.
     fn check(&self) -> Result<()> {
         let bytes = wal_bytes(&self.wal);
+        if self.is_same_disk && !self.reserve.has_room() {
+            return Err(Error::busy(
+                "The disk fills meanwhile, and the server needs what is left; free some space, or back up to another",
+            ));
+        }
         if bytes > self.wal_bytes_max || (bytes > 2 * WAL_BYTES_THRESHOLD && !self.reserve.has_room()) {
             return Err(Error::busy(
                 "Too much is written to the database meanwhile; try again when there is less to do or more disk",
@@ -165,6 +176,12 @@ fn copy_pages(from: &Path, to: &Path, bounds: &Bounds, watch: &mut Watch<'_>) ->
             _ => return Err(Error::busy("The database is held by another program; try again")),
         }
     }
+}
+
+/// Notes in the database that a backup was made, also beside a server: `muster doctor` and the figures tell how old it is.
+pub fn note_backed_up(data_dir: &Path, now: i64) -> Result<()> {
+    let connection = open::open_writer(&open::database_path(data_dir))?;
+    meta::set_meta(&connection, inspect::BACKED_UP_AT, &now.to_string())
 }
 
 /// Takes sessions out of a copy, and the copy out of the mode in which it needs a log beside it.

@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::store::checkpoint::wal_bytes;
-use crate::store::{SCHEMA_VERSION, database_path, meta, open};
+use crate::store::{SCHEMA_VERSION, database_path, meta, open, retention};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -40,6 +40,10 @@ pub struct CurrentInspection {
     pub checked_at: Option<i64>,
     /// When a backup was last made.
     pub backed_up_at: Option<i64>,
+    /// When retention last ran.
+    pub purged_at: Option<i64>,
+    /// Since when the daily purge waits, because the clock is far ahead of the one before it.
+    pub clock_doubted_at: Option<i64>,
 }
 
 /// Looks; none where there is no database. Kinds: those of [`crate::store::Store::look`], which finds what is damaged,
@@ -74,5 +78,7 @@ fn current(connection: &Connection) -> Result<CurrentInspection> {
         active_accounts: one("SELECT count(*) FROM accounts WHERE is_active = 1")?.unwrap_or_default(),
         checked_at: time(CHECKED_AT)?,
         backed_up_at: time(BACKED_UP_AT)?,
+        purged_at: time(retention::PURGED_AT)?,
+        clock_doubted_at: time(retention::DOUBTED_AT)?,
     })
 }

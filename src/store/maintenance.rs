@@ -88,14 +88,6 @@ impl Store {
         })
     }
 
-    /// Notes that a backup was made: `muster doctor` and the figures tell how old it is.
-    pub fn note_backed_up(&self) -> Result<()> {
-        self.writer().change(false, |write| {
-            let now = write.now.to_string();
-            meta::set_meta(write.connection, inspect::BACKED_UP_AT, &now)
-        })
-    }
-
     /// Gives free pages back to the file system, a few at a time. `goes_on` is asked between two steps.
     pub fn tidy(&self, mut goes_on: impl FnMut() -> bool) -> Result<()> {
         let mut pages = VACUUM_PAGES_FIRST;

@@ -5,8 +5,9 @@
 //! a file is always of exactly one version.
 
 use crate::error::{Error, Result};
-
+use crate::store::backup::sync_file_and_directory;
 use crate::store::derived::rebuild::rebuild;
+use crate::store::disk::free_and_total_bytes;
 use crate::store::open::{self, SCHEMA_VERSION};
 use crate::store::recompute::mark_followed;
 use rusqlite::{Connection, TransactionBehavior};
@@ -63,11 +64,36 @@ fn copy_before(connection: &Connection, copy: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
-    connection.execute("VACUUM INTO ?1", [temporary.to_string_lossy()])?;
-    std::fs::File::open(&temporary).and_then(|file| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&temporary, copy).map_err(failed)?;
+    refuse_without_room(connection, copy)?;
+    let copied = connection
+        .execute("VACUUM INTO ?1", [temporary.to_string_lossy()])
+        .map_err(Error::from)
+        .and_then(|_| sync_file_and_directory(&temporary).map_err(failed))
+        .and_then(|()| std::fs::rename(&temporary, copy).map_err(failed))
+        .and_then(|()| sync_file_and_directory(copy).map_err(failed));
+    if copied.is_err() {
+        // What is half written takes the room that the next try needs. The error itself says more than this one.
+        let _ = std::fs::remove_file(&temporary);
+        return copied;
+    }
     log::info!("Copied the database to {} before the upgrade", copy.display());
     Ok(())
+}
+
+/// Busy where the disk has no room for the copy: the pages in use.
+fn refuse_without_room(connection: &Connection, copy: &Path) -> Result<()> {
+    let pages = open::pragma(connection, "page_count")? - open::pragma(connection, "freelist_count")?;
+    let needed = (pages * open::pragma(connection, "page_size")?).unsigned_abs();
+    let directory = copy.parent().unwrap_or(Path::new("."));
+    match free_and_total_bytes(directory) {
+        Ok((free, _)) if free < needed => Err(Error::busy(format!(
+            "Upgrading needs {} MB for a copy of the database in {}, which has {} MB free; make room for it",
+            needed.div_ceil(1_000_000),
+            directory.display(),
+            free / 1_000_000
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Runs the steps above `version`, each in a transaction of its own.

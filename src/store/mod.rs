@@ -80,7 +80,7 @@ pub use record_list::{RecordPage, RecordQuery};
 pub use record_row::PayloadPart;
 pub use recount::{Finding, Remedy, recount};
 pub use repair::repair;
-pub use retention::{DatabaseBytes, RecordTraits};
+pub use retention::{DatabaseBytes, RecordTraits, WINDOW_RECORDS};
 pub use watch::Watch;
 
 use crate::clock::Clock;
@@ -157,6 +157,12 @@ impl Store {
     /// Refuses a data directory whose database is newer, damaged or of another program, without touching anything.
     pub fn look(data_dir: &Path) -> Result<()> {
         open::refuse_unfit(data_dir)
+    }
+
+    /// Refuses (Busy) to bring an older database up under a server: to be called by every command before
+    /// [`Store::open`].
+    pub fn refuse_upgrade_beside_server(data_dir: &Path) -> Result<()> {
+        open::refuse_upgrade_beside_server(data_dir)
     }
 
     /// Reads on a connection of its own, however busy the others are: the proof that the store is alive.

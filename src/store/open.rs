@@ -14,11 +14,13 @@
 //! | trusted_schema | OFF | the file cannot make us call a function |
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{fleet, migrate, payload, read};
+use crate::model::time::rfc3339;
+use crate::store::{Lock, fleet, migrate, payload, read};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +30,8 @@ pub const SCHEMA_VERSION: i64 = 4;
 pub(crate) const APPLICATION_ID: i64 = 0x6d75_7374;
 /// The whole current schema.
 pub const SCHEMA: &str = include_str!("../../schema.sql");
+/// The lock of whoever brings an older file up.
+const UPGRADE_LOCK: &str = "muster.upgrade.lock";
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Page cache of the writer in KiB: its hot pages are the tails of the indexes.
@@ -72,13 +76,38 @@ pub fn prepare(data_dir: &Path, missing: Missing) -> Result<()> {
         Found::Version(SCHEMA_VERSION) => keep_log(&path),
         Found::WithoutIndexes => build_missing_indexes(&path).and_then(|()| keep_log(&path)),
         Found::Version(version) if version < 1 => Err(damaged(&path, "it has no version of ours")),
-        Found::Version(version) => {
-            migrate::bring_up(&path, version)?;
+        Found::Version(_) => {
+            bring_up(data_dir, &path)?;
             match look(&path)? {
                 Found::Version(SCHEMA_VERSION) => keep_log(&path),
                 _ => Err(Error::internal(format!("The upgrade of {} did not take", path.display()))),
             }
         }
+    }
+}
+
+/// Brings an older file up, unless another process has done so while this one waited for it.
+fn bring_up(data_dir: &Path, path: &Path) -> Result<()> {
+    let _lock = Lock::wait_for(data_dir, UPGRADE_LOCK)?;
+    match look_once(path)? {
+        Found::Version(version) if (1..SCHEMA_VERSION).contains(&version) => migrate::bring_up(path, version),
+        _ => Ok(()),
+    }
+}
+
+/// Busy where opening the database would bring it up while a server, which then is an older one, uses it.
+pub fn refuse_upgrade_beside_server(data_dir: &Path) -> Result<()> {
+    match look(&database_path(data_dir))? {
+        Found::Version(version) if (1..SCHEMA_VERSION).contains(&version) => {
+            Lock::refuse_held(data_dir).map_err(|error| {
+                Error::busy(format!(
+                    "The database is of schema {version}; its server brings it to schema {SCHEMA_VERSION} when it is \
+                     restarted with this program"
+                ))
+                .because(error)
+            })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -119,10 +148,15 @@ fn newer(data_dir: &Path, path: &Path, version: i64) -> Error {
         "Database {} is newer (schema {version}) than this program (schema {SCHEMA_VERSION}); install the newer program",
         path.display()
     );
-    let copies = (1..=SCHEMA_VERSION).rev().map(|version| migrate::copy_path(data_dir, version));
-    if let Some(copy) = copies.into_iter().find(|copy| copy.exists()) {
+    let copies = (1..=SCHEMA_VERSION).rev().map(|of| (of, migrate::copy_path(data_dir, of)));
+    let found =
+        copies.into_iter().find_map(|(of, copy)| fs::metadata(&copy).ok().map(|file| (of, copy, file)));
+    if let Some((of, copy, file)) = found {
+        let made_at = file.mtime();
         message.push_str(&format!(
-            ", or go back to the copy made before the upgrade: muster restore {} --force --data {} (what came since is lost)",
+            ", or go back to the copy of schema {of} made before the upgrade on {}: muster restore {} --force --data {} \
+             (what came since is lost)",
+            rfc3339(made_at),
             shell_word(&copy),
             shell_word(data_dir)
         ));
@@ -139,8 +173,21 @@ fn shell_word(path: &Path) -> String {
     }
 }
 
-/// Looks at the file through a connection that neither writes nor checkpoints.
+/// Looks at the file through a connection that neither writes nor checkpoints. What seems damaged is looked at once
+/// more: another process may just bring the file up, and without a lock two moments of it may have been read.
 fn look(path: &Path) -> Result<Found> {
+    match look_once(path) {
+        Err(error) if error.kind() == Kind::Corrupt => {
+            let data_dir = path.parent().unwrap_or(Path::new("."));
+            let is_upgraded = data_dir.join(UPGRADE_LOCK).exists();
+            let _lock = is_upgraded.then(|| Lock::wait_for(data_dir, UPGRADE_LOCK)).transpose()?;
+            look_once(path)
+        }
+        outcome => outcome,
+    }
+}
+
+fn look_once(path: &Path) -> Result<Found> {
     let cannot = |error: std::io::Error| {
         Error::usage(format!("Cannot read {}; check its owner and permissions", path.display()))
             .because(error)

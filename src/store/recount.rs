@@ -257,7 +257,9 @@ const DERIVED_TABLES: &[&str] = &[
 
 /// Compares everything in the database of a data directory that is of the current version; posts go on. Kinds: Usage
 /// where there is none or it is older, Busy where it was stopped or too much is written meanwhile.
-pub fn recount(data_dir: &Path, now: i64, watch: &mut Watch<'_>) -> Result<Vec<Finding>> {
+///
+/// `now` is asked once the snapshot is taken: finding damage before that may take minutes.
+pub fn recount(data_dir: &Path, now: &dyn Fn() -> i64, watch: &mut Watch<'_>) -> Result<Vec<Finding>> {
     let path = open::database_path(data_dir);
     // A private database that spills into a file which nobody sees.
     let connection = Connection::open("")?;
@@ -278,7 +280,12 @@ fn too_much_written(path: &Path) -> impl Fn() -> bool + Send + 'static {
     move || wal_bytes(&wal) > most
 }
 
-fn findings(connection: &Connection, path: &Path, now: i64, watch: &mut Watch<'_>) -> Result<Vec<Finding>> {
+fn findings(
+    connection: &Connection,
+    path: &Path,
+    now: &dyn Fn() -> i64,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Finding>> {
     let version: i64 = connection.query_row("PRAGMA live.user_version", [], |row| row.get(0))?;
     if version != SCHEMA_VERSION {
         return Err(Error::usage(format!(
@@ -292,6 +299,9 @@ fn findings(connection: &Connection, path: &Path, now: i64, watch: &mut Watch<'_
         return Ok(findings);
     }
     connection.execute_batch("BEGIN")?;
+    // The first reading makes the snapshot.
+    connection.query_row("SELECT count(*) FROM live.meta", [], |_| Ok(()))?;
+    let now = now();
     let total = (COUNTS.len() + WRONG.len() + DERIVED.len()) as u64;
     for (done, comparison) in COUNTS.iter().enumerate() {
         watch.tell(done as u64, total, comparison.what);

@@ -69,9 +69,10 @@ pub fn prove_restorable(path: &Path, version: i64, watch: &mut Watch<'_>) -> Res
     }
 }
 
-/// The greatest ids that the tables of a database have had; none can be read of a damaged one.
+/// The greatest ids that the tables of a database have had, its log among it. Corrupt where it is too damaged.
 pub fn sequences(path: &Path) -> Result<Vec<(String, i64)>> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let has_log = open::wal_path(path).exists();
+    let connection = open::open_to_look(path, has_log)?;
     let mut statement = connection.prepare("SELECT name, seq FROM sqlite_sequence")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

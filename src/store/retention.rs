@@ -7,7 +7,7 @@ use crate::store::derived::day_of;
 use crate::store::meta::{meta, set_meta};
 use crate::store::record_insert::StoredMachineId;
 use crate::store::record_list::newest_id;
-use crate::store::time_index::id_range;
+use crate::store::time_index::{id_range, segments};
 use crate::store::{READ_MOST, Store, open};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::HashMap;
@@ -19,9 +19,11 @@ pub const WINDOW_RECORDS: i64 = 20_000;
 const ROWS_PER_CHANGE_MAX: i64 = 500;
 
 /// When records were last looked at for their age.
-const PURGED_AT: &str = "purged_at";
+pub(super) const PURGED_AT: &str = "purged_at";
 /// Bytes by which the database could not be brought under its limit.
 const BYTES_OVER: &str = "database_bytes_over";
+/// Since when the clock is so far ahead that the daily purge waits.
+pub(super) const DOUBTED_AT: &str = "purge_doubted_at";
 
 /// What a rule of retention asks of a record.
 #[derive(Clone, Debug)]
@@ -73,17 +75,23 @@ impl Store {
         self.traits(&sql, rusqlite::params![first, end], has_machine_id)
     }
 
-    /// The oldest records of a severity above an id, ascending, at most `rows_max`.
+    /// The records of a severity with ids from the first of `ids` on and below the second, ascending, at most
+    /// `rows_max`.
     pub fn record_traits_of_severity(
         &self,
         severity: Severity,
-        above_id: i64,
+        ids: (i64, i64),
         rows_max: usize,
     ) -> Result<Vec<RecordTraits>> {
         let sql = format!(
-            "{TRAITS} INDEXED BY records__severity WHERE severity = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+            "{TRAITS} INDEXED BY records__severity WHERE severity = ?1 AND id >= ?2 AND id < ?3 ORDER BY id LIMIT ?4"
         );
-        self.traits(&sql, rusqlite::params![severity.number(), above_id, rows_max as i64], true)
+        self.traits(&sql, rusqlite::params![severity.number(), ids.0, ids.1, rows_max as i64], true)
+    }
+
+    /// The stretches of ids in which reception times ascend: first id and one past the last.
+    pub fn stretches(&self) -> Result<Vec<(i64, i64)>> {
+        self.read(READ_MOST, segments)
     }
 
     fn traits(
@@ -127,9 +135,30 @@ impl Store {
         self.read(READ_MOST, |connection| number(connection, PURGED_AT))
     }
 
-    /// Notes that retention ran.
+    /// Notes that retention ran; a doubt of the clock is over.
     pub fn set_purged_at(&self, at: i64) -> Result<()> {
-        self.writer().change(false, move |write| set_meta(write.connection, PURGED_AT, &at.to_string()))
+        self.writer().change(false, move |write| {
+            write.connection.execute("DELETE FROM meta WHERE name = ?1", [DOUBTED_AT])?;
+            set_meta(write.connection, PURGED_AT, &at.to_string())
+        })
+    }
+
+    /// When the newest record was received; none where there is none.
+    pub fn newest_received_at(&self) -> Result<Option<i64>> {
+        self.read(READ_MOST, |connection| {
+            let sql = "SELECT received_at FROM records ORDER BY id DESC LIMIT 1";
+            Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Since when the clock is doubted; none where it is not.
+    pub fn clock_doubted_at(&self) -> Result<Option<i64>> {
+        self.read(READ_MOST, |connection| number(connection, DOUBTED_AT))
+    }
+
+    /// Notes since when it is.
+    pub fn set_clock_doubted_at(&self, at: i64) -> Result<()> {
+        self.writer().change(false, move |write| set_meta(write.connection, DOUBTED_AT, &at.to_string()))
     }
 
     /// By how many bytes the database could not be brought under its limit, 0 where it was.
@@ -151,8 +180,8 @@ impl Store {
                 Ok(write
                     .connection
                     .prepare_cached(
-                        "DELETE FROM audit WHERE changed_at < ?1
-                         AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
+                        "DELETE FROM audit WHERE id IN
+                           (SELECT id FROM audit WHERE changed_at < ?1 ORDER BY id LIMIT ?2)",
                     )?
                     .execute([before, ROWS_PER_CHANGE_MAX])?)
             })?;

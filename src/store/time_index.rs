@@ -38,7 +38,7 @@ pub fn received_at_of(connection: &Connection, id: i64) -> Result<Option<i64>> {
 }
 
 /// The stretches of ids within which times ascend: first id and one past the last.
-fn segments(connection: &Connection) -> Result<Vec<(i64, i64)>> {
+pub(super) fn segments(connection: &Connection) -> Result<Vec<(i64, i64)>> {
     let newest = super::record_list::newest_id(connection)?;
     let mut statement = connection.prepare_cached("SELECT first_id FROM clock_steps ORDER BY first_id")?;
     let steps = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;

@@ -133,8 +133,10 @@ impl DoctorCommand {
             findings.extend(files::disk(config));
             let (of_database, found) = files::database(config, now);
             findings.extend(of_database);
+            findings.extend(files::copies(&config.data_dir, now));
             if let Some(current) = found.and_then(|found| found.current) {
                 findings.push(files::record_times(&current, now));
+                findings.push(files::retention(&current, now));
                 findings.push(files::backups(&current, now));
                 findings.push(files::accounts(&current));
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `retention.…`: how long what is stored is kept.
 
-use super::{Kind, Setting, TIB};
+use super::{Kind, MIB, Setting, TIB};
 use crate::config::retention::parse_minute;
 use crate::config::value::{DefaultValue, Value};
 use crate::model::retention::{DAYS_MAX, RetentionRule};
@@ -49,10 +49,10 @@ pub(super) const ROWS: &[Setting] = &[
     },
     Setting {
         key: "retention.database_bytes_max",
-        kind: Kind::Bytes(0, TIB),
+        kind: Kind::BytesOrNone(4 * MIB, TIB),
         default: DefaultValue::Number(0),
-        help: "The database is kept under so many bytes by removing the oldest records of the least severity first; 0 for no limit.\n\
-               What a rule keeps for ever is spared.",
+        help: "The database is kept under so many bytes by removing the oldest records of the least severity first; 0 for no limit,\n\
+               otherwise at least 4 MiB.                What a rule keeps for ever is spared.",
         set: |config, value| config.retention.database_bytes_max = value.into_number(),
         get: |config| Value::Number(config.retention.database_bytes_max),
     },

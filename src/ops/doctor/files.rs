@@ -200,6 +200,40 @@ pub fn backups(current: &CurrentInspection, now: i64) -> Finding {
     }
 }
 
+/// When retention last ran, and whether it waits.
+pub fn retention(current: &CurrentInspection, now: i64) -> Finding {
+    const CHECK: &str = "retention";
+    match (current.purged_at, current.clock_doubted_at) {
+        (_, Some(at)) if at <= now => Finding::warn(
+            CHECK,
+            "it waits for a day, because the clock is more than 30 days ahead of the last purge",
+            "set this machine's clock right, or run `muster purge` where it is",
+        ),
+        (None, _) => Finding::ok(CHECK, "it has not run yet"),
+        (Some(at), _) if at > now + AHEAD_SECS => {
+            let message = format!("it last ran {} after now", shown_secs(at - now));
+            Finding::warn(CHECK, message, "set this machine's clock right")
+        }
+        (Some(at), _) => Finding::ok(CHECK, format!("it last ran {} ago", shown_secs((now - at).max(0)))),
+    }
+}
+
+/// The copies of the database that an upgrade or a restore left, which hold what was deleted since.
+pub fn copies(dir: &Path, now: i64) -> Vec<Finding> {
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok());
+    let mut copies: Vec<_> = entries
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.metadata()))
+        .filter(|(name, _)| name.starts_with("muster.db.before-"))
+        .filter_map(|(name, found)| Some((name, found.ok()?)))
+        .collect();
+    copies.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let finding = |(name, found): (String, fs::Metadata)| {
+        let (bytes, age) = (shown_bytes(found.len()), shown_secs((now - found.mtime()).max(0)));
+        Finding::ok("copies", format!("{name}: {bytes}, {age} old; it holds what was deleted since"))
+    };
+    copies.into_iter().map(finding).collect()
+}
+
 /// Who may log in.
 pub fn accounts(current: &CurrentInspection) -> Finding {
     const CHECK: &str = "accounts";

@@ -79,9 +79,11 @@ fn count(app: &App, before: i64) -> Result<FleetPurge> {
         counts.agents += gone.len() as u64;
         match gone.last() {
             Some(last) if gone.len() == LOT => after = *last,
-            _ => return Ok(counts),
+            _ => break,
         }
     }
+    counts.endpoints = app.store.count_empty_endpoints(before)?;
+    Ok(counts)
 }
 
 /// Deletes an action that is over, rows first: a file that a crash leaves behind is found to be one too many.

@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::model::audit::{Actor, Audit};
 use crate::model::record::Severity;
 use crate::ops::App;
-use crate::store::{Chosen, Deletion};
+use crate::store::{Chosen, Deletion, RecordTraits};
+use std::collections::VecDeque;
 
 /// Once over the limit, the database is brought to this many hundredths of it, so that this is not needed every time.
 const GOAL_PERCENT: u64 = 95;
@@ -15,6 +16,8 @@ const GOAL_PERCENT: u64 = 95;
 const WARN_PERCENT: u64 = 90;
 /// Most records that are deleted before the size is looked at again.
 const LOT_RECORDS: usize = 500;
+/// Where the clock was set back more often, records go in the order of their ids.
+const STRETCHES_MAX: usize = 500;
 
 /// What the page says of the database's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +96,7 @@ fn remove_oldest(
     progress: Progress<'_>,
 ) -> Result<bool> {
     let mut judge = Judge::new(app, retention(app));
-    let mut above_id = 0;
+    let mut oldest = Oldest::of(app, severity)?;
     loop {
         let used = app.store.database_bytes()?.used;
         if used <= goal {
@@ -103,24 +106,80 @@ fn remove_oldest(
         if !progress(done, used_at_first - goal, "bytes over the limit") {
             return Err(ended());
         }
-        let records = app.store.record_traits_of_severity(severity, above_id, LOT_RECORDS)?;
-        if records.is_empty() {
-            return Ok(false);
-        }
         // Of a small database a full lot would be far too much.
         let wanted = records_of_bytes(app, used, used - goal)?.max(1);
-        let mut chosen = Vec::new();
-        for record in &records {
-            if chosen.len() as u64 >= wanted {
-                break;
-            }
-            above_id = record.id;
-            let verdict = judge.verdict(record)?;
+        let (mut chosen, mut n_looked) = (Vec::new(), 0);
+        while n_looked < LOT_RECORDS && (chosen.len() as u64) < wanted {
+            let Some(record) = oldest.next(app)? else { break };
+            n_looked += 1;
+            let verdict = judge.verdict(&record)?;
             if verdict.rule.is_none() || verdict.days > 0 {
                 chosen.push(Chosen { id: record.id, reason: 0 });
             }
         }
+        if n_looked == 0 {
+            return Ok(false);
+        }
         app.store.delete_records(deletion, chosen)?;
+    }
+}
+
+/// Walks the records of a severity in the order of their reception. An import of old records gives them the newest ids,
+/// so ids alone do not tell; within each stretch they do.
+struct Oldest {
+    severity: Severity,
+    stretches: Vec<Stretch>,
+}
+
+/// A stretch of ids that is not walked to its end.
+struct Stretch {
+    /// What was read of it and not yet taken, ascending; never empty.
+    ahead: VecDeque<RecordTraits>,
+    next_id: i64,
+    end: i64,
+}
+
+impl Oldest {
+    fn of(app: &App, severity: Severity) -> Result<Oldest> {
+        let mut ids = app.store.stretches()?;
+        if ids.len() > STRETCHES_MAX {
+            let all = (0, ids.last().map_or(0, |(_, end)| *end));
+            ids = vec![all];
+        }
+        let mut oldest = Oldest { severity, stretches: Vec::with_capacity(ids.len()) };
+        for (next_id, end) in ids {
+            let mut stretch = Stretch { ahead: VecDeque::new(), next_id, end };
+            // One of each is enough to compare them.
+            if stretch.read(app, severity, 1)? {
+                oldest.stretches.push(stretch);
+            }
+        }
+        Ok(oldest)
+    }
+
+    /// The oldest that was not yet taken; none at the end.
+    fn next(&mut self, app: &App) -> Result<Option<RecordTraits>> {
+        let received_at = |stretch: &Stretch| stretch.ahead.front().map(|record| record.received_at);
+        let first = self.stretches.iter().enumerate().min_by_key(|(_, stretch)| received_at(stretch));
+        let Some((index, _)) = first else { return Ok(None) };
+        let stretch = &mut self.stretches[index];
+        let record = stretch.ahead.pop_front();
+        if stretch.ahead.is_empty() && !stretch.read(app, self.severity, LOT_RECORDS)? {
+            self.stretches.swap_remove(index);
+        }
+        Ok(record)
+    }
+}
+
+impl Stretch {
+    /// Reads on; false at the end.
+    fn read(&mut self, app: &App, severity: Severity, rows_max: usize) -> Result<bool> {
+        let records = app.store.record_traits_of_severity(severity, (self.next_id, self.end), rows_max)?;
+        if let Some(last) = records.last() {
+            self.next_id = last.id + 1;
+        }
+        self.ahead.extend(records);
+        Ok(!self.ahead.is_empty())
     }
 }
 

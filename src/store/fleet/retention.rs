@@ -9,9 +9,12 @@ use crate::store::writer::Write;
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use std::time::{Duration, Instant};
 
-/// Rows that one transaction deletes, so that nobody waits long.
+/// Rows that one transaction deletes at most.
 const ROWS_PER_CHANGE_MAX: usize = 200;
+/// It ends after so long, for the same reason: the results of one command may have megabytes.
+const STEP_MOST: Duration = Duration::from_millis(10);
 /// The counters of `actions` by the number of a command's status, from 1 on.
 const COUNTERS: [&str; 7] = ["prepared", "sent", "success", "failed", "timeout", "cancelled", "expired"];
 
@@ -152,14 +155,23 @@ impl Store {
         before: i64,
     ) -> Result<()> {
         for some in agents.chunks(ROWS_PER_CHANGE_MAX) {
-            let some = some.to_vec();
-            deletion.step(self, false, move |write, counts| {
-                for (endpoint_id, agent_id) in &some {
-                    let is_deleted = delete_agent(write.connection, *endpoint_id, *agent_id, before)?;
-                    counts.agents += u64::from(is_deleted);
-                }
-                Ok(())
-            })?;
+            let mut left = some.to_vec();
+            while !left.is_empty() {
+                let some = left.clone();
+                let n_done = deletion.step(self, false, move |write, counts| {
+                    let until = Instant::now() + STEP_MOST;
+                    let mut n_done = 0;
+                    // At least one is looked at, however long it takes.
+                    while n_done == 0 || (n_done < some.len() && Instant::now() < until) {
+                        let (endpoint_id, agent_id) = some[n_done];
+                        let is_deleted = delete_agent(write.connection, endpoint_id, agent_id, before)?;
+                        counts.agents += u64::from(is_deleted);
+                        n_done += 1;
+                    }
+                    Ok(n_done)
+                })?;
+                left.drain(..n_done);
+            }
         }
         Ok(())
     }
@@ -172,6 +184,18 @@ impl Store {
             ))?;
             let rows = statement.query_map([], |row| row.get(0))?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+    }
+
+    /// How many endpoints have neither a key nor agents, once those are gone that are since `before`.
+    pub fn count_empty_endpoints(&self, before: i64) -> Result<u64> {
+        self.read(READ_MOST, |connection| {
+            let sql = format!(
+                "SELECT count(*) FROM endpoints e WHERE e.key_digest IS NULL AND e.may_bind = 0 AND NOT EXISTS
+                   (SELECT 1 FROM agent_states s WHERE s.endpoint_id = e.id AND ({IS_GONE}) IS NOT TRUE)"
+            );
+            let count: i64 = connection.prepare_cached(&sql)?.query_row([before], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
         })
     }
 
@@ -221,15 +245,20 @@ const IS_EMPTY: &str = "e.key_digest IS NULL AND e.may_bind = 0
     AND NOT EXISTS (SELECT 1 FROM agent_states s WHERE s.endpoint_id = e.id)";
 
 fn delete_commands(connection: &Connection, action_id: i64) -> Result<Vec<i64>> {
-    let mut delete = connection.prepare_cached(
-        "DELETE FROM commands WHERE id IN (
-           SELECT id FROM commands WHERE action_id = ?1 AND status > 2 LIMIT ?2) RETURNING id, status",
-    )?;
-    let mut rows = delete.query(params![action_id, ROWS_PER_CHANGE_MAX as i64])?;
+    let until = Instant::now() + STEP_MOST;
+    let over: Vec<(i64, i64)> = connection
+        .prepare_cached("SELECT id, status FROM commands WHERE action_id = ?1 AND status > 2 LIMIT ?2")?
+        .query_map(params![action_id, ROWS_PER_CHANGE_MAX as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut delete = connection.prepare_cached("DELETE FROM commands WHERE id = ?1")?;
     let (mut ids, mut by_status) = (Vec::new(), [0_i64; COUNTERS.len()]);
-    while let Some(row) = rows.next()? {
-        ids.push(row.get(0)?);
-        let status: i64 = row.get(1)?;
+    for (id, status) in over {
+        // At least one goes, however long it takes.
+        if !ids.is_empty() && Instant::now() >= until {
+            break;
+        }
+        delete.execute([id])?;
+        ids.push(id);
         if let Some(n) = usize::try_from(status - 1).ok().and_then(|index| by_status.get_mut(index)) {
             *n += 1;
         }

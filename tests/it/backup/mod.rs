@@ -4,6 +4,7 @@
 mod check;
 mod restore;
 mod taken;
+mod upgrade;
 
 use crate::support::Server;
 use rusqlite::Connection;

@@ -81,12 +81,38 @@ fn one_that_cannot_be_read_is_moved_aside_with_its_log() {
     backup(&data, &file);
     std::fs::write(database(&data), "garbage, not a database at all").unwrap();
     std::fs::write(data.join("muster.db-wal"), "its log").unwrap();
-    done(&["restore", word(&file), "--force", "--data", word(&data)]);
+    let said = done(&["restore", word(&file), "--force", "--data", word(&data)]);
+    assert!(said.contains("is no database") && said.contains("may be given again"), "{said}");
     let all = names(&data);
     let aside: Vec<&String> =
         all.iter().filter(|name| name.starts_with("muster.db.before-restore-")).collect();
     assert!(aside.len() == 2 && aside[1].ends_with("-wal"), "{all:?}");
     assert_eq!(Server::start_on(&data).count_records(), 3);
+}
+
+#[test]
+fn a_log_that_stands_alone_is_moved_aside_too() {
+    let (directory, data) = filled(3);
+    let file = directory.path().join("b");
+    backup(&data, &file);
+    let mut server = Server::start_on(&data);
+    for event in 100..110 {
+        server.post_record(event, "later");
+    }
+    server.kill();
+    let log = data.join("muster.db-wal");
+    let bytes = std::fs::read(&log).unwrap();
+    assert!(!bytes.is_empty());
+    std::fs::remove_file(database(&data)).unwrap();
+    let said = done(&["restore", word(&file), "--data", word(&data)]);
+    assert!(said.contains("3 records") && said.contains("Moved"), "{said}");
+    let aside = names(&data).into_iter().find(|name| name.contains(".before-restore-")).unwrap();
+    assert!(aside.ends_with("-wal"), "{aside}");
+    assert_eq!(std::fs::read(data.join(aside)).unwrap(), bytes);
+    let mut server = Server::start_on(&data);
+    assert_eq!(server.count_records(), 3);
+    assert_eq!(server.stop(), Some(0));
+    done(&["check", "--data", word(&data)]);
 }
 
 /// A backup with its bytes changed, without its checksum.

@@ -2,6 +2,8 @@
 //! Backups while others write, their names, their refusals, and what is left of one that is cut off.
 
 use super::{backup, database, demo, done, filled, muster, names, query, run, word};
+use crate::disk::small_disk::SmallDisk;
+use crate::support::server::Options;
 use crate::support::{Server, record_fields};
 use rusqlite::Connection;
 use std::os::unix::fs::PermissionsExt;
@@ -106,6 +108,73 @@ fn names_in_a_directory_are_made_of_the_time_and_only_the_newest_stay() {
     assert_eq!(left[0], "muster-20210101-000000.backup");
     assert!(left[1].starts_with("muster-20") && left[2] == format!("{}.sha256", left[1]), "{left:?}");
     assert_eq!(left[3..], ["muster-by-hand.backup", "notes"]);
+}
+
+#[test]
+fn the_one_just_made_stays_whatever_the_others_are_called() {
+    let (directory, data) = filled(2);
+    let backups = directory.path().join("backups");
+    std::fs::create_dir(&backups).unwrap();
+    for year in [2998, 2999] {
+        std::fs::write(backups.join(format!("muster-{year}0101-000000.backup")), "x").unwrap();
+    }
+    let said = done(&["backup", "--data", word(&data), "--keep", "2", word(&backups)]);
+    assert!(said.contains("Removed") && said.contains("muster-29980101"), "{said}");
+    let left = names(&backups);
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(left[0].starts_with("muster-20") && left[1] == format!("{}.sha256", left[0]), "{left:?}");
+    assert_eq!(left[2], "muster-29990101-000000.backup");
+}
+
+#[test]
+fn a_backup_is_told_by_doctor_and_metrics() {
+    let (directory, data) = filled(1);
+    let told = |data| {
+        let (_, said) = run(&["doctor", "--data", word(data)]);
+        said.lines().find(|line| line.contains("backups:")).unwrap().to_owned()
+    };
+    assert!(told(&data).contains("none was made"));
+    backup(&data, &directory.path().join("b"));
+    assert!(told(&data).starts_with("ok    backups: the newest was made"), "{}", told(&data));
+    // Also beside a server.
+    let server = Server::start();
+    let figure = || {
+        let text = server.get("/metrics").text();
+        let line = text.lines().find(|line| line.starts_with("muster_backup_timestamp_seconds "));
+        line.map(|line| line.split(' ').nth(1).unwrap().parse::<f64>().unwrap())
+    };
+    assert_eq!(figure(), None);
+    backup(&server.data_dir, &directory.path().join("c"));
+    let now = muster::clock::Clock::system().now() as f64;
+    assert!(figure().is_some_and(|at| at > now - 100.0 && at <= now), "{:?}", figure());
+    assert_eq!(server.post_record(1, "after"), 1);
+}
+
+#[test]
+fn a_backup_to_the_disk_of_the_database_leaves_the_reserve() {
+    let disk = SmallDisk::mount(64 << 20);
+    let server = Server::start_with(Options {
+        data_dir: Some(disk.path()),
+        wrapper: disk.wrapper(),
+        ..Options::default()
+    });
+    server.post_record(1, "x");
+    let words = [word(&disk.path().join("b")).to_owned(), "--data".to_owned(), word(&disk.path()).to_owned()];
+    let back_up = || {
+        let wrapper = disk.wrapper();
+        let mut command = Command::new(&wrapper[0]);
+        command.args(&wrapper[1..]).arg(env!("CARGO_BIN_EXE_muster")).arg("backup").args(&words);
+        let output = command.env_remove("STATE_DIRECTORY").output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    // Enough for the copy, and the reserve of a tenth is not.
+    disk.fill_until("filler", 22 << 20);
+    let (code, said) = back_up();
+    assert!(code == 1 && said.contains("free some space"), "{code}: {said}");
+    server.post_record(2, "x");
+    disk.free("filler");
+    let (code, said) = back_up();
+    assert_eq!(code, 0, "{said}");
 }
 
 #[test]

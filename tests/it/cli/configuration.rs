@@ -28,6 +28,7 @@ fn bad_values(setting: &Setting) -> Vec<&'static str> {
         Kind::Choice(_) => vec!["'nonsense'", "''", "1", "'INFO '"],
         Kind::Number(..) => vec!["-1", "99999999999999999999", "1.5", "'1'", "true", "[1]", "9000000000000"],
         Kind::Bytes(..) => vec!["-1", "'much'", "'1.5 MB'", "''", "9000000000000000000", "1979-05-27", "{}"],
+        Kind::BytesOrNone(..) => vec!["-1", "1", "10", "'100 KB'", "'much'", "9000000000000000000", "{}"],
         Kind::List { least: 0, .. } => {
             vec!["'text'", "[1]", "['']", "[['a']]", "['a b']", "['a', '\\u0000']"]
         }

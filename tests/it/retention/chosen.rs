@@ -17,6 +17,8 @@ fn a_filter_deletes_what_it_chooses_and_no_more() {
     for (words, message) in [
         (vec!["delete"], "--all"),
         (vec!["delete", "--filter", ""], "--all"),
+        (vec!["delete", "--filter", "&", "--yes"], "--all"),
+        (vec!["delete", "--filter", "?&&", "--yes"], "--all"),
         (vec!["delete", "--all", "--filter", "severity=1"], "--all"),
         (vec!["delete", "--filter", "colour=red", "--yes"], "colour"),
         (vec!["delete", "--filter", "severity", "--yes"], "name=value"),

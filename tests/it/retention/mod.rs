@@ -2,6 +2,7 @@
 //! Retention and deletion on the real binary: what goes, what stays, and that every count is exact afterwards.
 
 mod chosen;
+mod daily;
 mod fleet;
 mod new_values;
 mod rules;

@@ -7,7 +7,7 @@ use crate::store::record;
 use crate::support::Server;
 use crate::support::server::Options;
 use muster::clock::Clock;
-use muster::model::record::NewRecord;
+use muster::model::record::{NewRecord, Severity};
 
 /// Records of all severities with payloads that do not shrink.
 fn large(n: u64) -> Vec<(NewRecord, i64)> {
@@ -79,16 +79,41 @@ fn the_oldest_of_the_least_severity_go_first() {
 }
 
 #[test]
+fn what_was_imported_from_long_ago_goes_before_what_came_today() {
+    let place = Place::new("");
+    let mut records = large(1_000);
+    for (number, (record, received_at)) in records.iter_mut().enumerate() {
+        record.severity = Severity::Low;
+        // The later half is history, as an import stores it beside what is there; one in it is of today.
+        if number >= 500 && number != 600 {
+            *received_at -= 1_000_000;
+        }
+    }
+    place.load(records);
+    let limit = used(&place) * 3 / 4;
+    place.configure(&config(limit, ""));
+    place.run_well(&["purge"]);
+    let ids = place.ids();
+    assert!((600..800).contains(&ids.len()), "{}", ids.len());
+    assert_eq!(ids[..500], (1..=500).collect::<Vec<i64>>());
+    // Of the history the newest stay, and the one of today.
+    assert_eq!(ids[500], 601);
+    let n_history = ids.len() as i64 - 501;
+    assert_eq!(ids[501..], (1_001 - n_history..=1_000).collect::<Vec<i64>>());
+    assert_all_exact(&place.data_dir());
+}
+
+#[test]
 fn a_goal_that_cannot_be_reached_is_told() {
     let place = Place::new("");
-    place.load(large(300));
+    place.load(large(1_000));
     let limit = used(&place) / 2;
     let config = config(limit, "\"classification=org.clearlinux/* days=0\"");
     place.configure(&config);
     let (code, out, err) = place.run(&["purge"]);
     assert_eq!(code, 0);
     assert!(out.contains("stays") && err.contains("kept for ever by rules"), "{out}{err}");
-    assert_eq!(place.ids().len(), 300);
+    assert_eq!(place.ids().len(), 1_000);
     assert!(page(&place, &config).contains("It cannot be made smaller"));
     // With room it is forgotten.
     let roomy = config.replace(&limit.to_string(), &(limit * 10).to_string());
