@@ -180,7 +180,8 @@ impl Web {
                     self.hosts.check(head)?;
                 }
                 if route.body == Body::Record {
-                    self.post_limits.take(head.peer.ip())?;
+                    let taken = self.post_limits.take(head.peer.ip());
+                    taken.inspect_err(|_| self.app.counters.note_post_refused())?;
                 }
                 self.body_bytes_max(route.body, head)
             }

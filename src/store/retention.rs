@@ -22,7 +22,7 @@ const ROWS_PER_CHANGE_MAX: i64 = 500;
 const TOKEN_SHOWN_SECS: i64 = 30 * DAY_SECS;
 
 /// When records were last looked at for their age.
-const PURGED_AT: &str = "purged_at";
+pub(super) const PURGED_AT: &str = "purged_at";
 /// Bytes by which the database could not be brought under its limit.
 const BYTES_OVER: &str = "database_bytes_over";
 
