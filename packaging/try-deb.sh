@@ -181,7 +181,7 @@ has /var/lib/muster/muster.db 600 muster:muster
 
 step "upgrade keeps data, changed configuration, and what was disabled"
 echo "# changed" >>"$root/etc/muster/muster.toml"
-quietly inside deb-systemd-helper disable muster.service
+quietly inside systemctl disable muster.service
 quietly inside apt-get install -q -y /packages/newer.deb
 [ "$(inside dpkg-query -W -f '${Version}' muster)" = "$(dpkg-deb -f "$newer" Version)" ] || fail "not upgraded"
 tail -n 1 "$root/etc/muster/muster.toml" | grep -q '^# changed$' || fail "the configuration was overwritten"
