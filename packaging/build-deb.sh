@@ -41,7 +41,7 @@ maintainer=$(sed -n 's/^maintainer = "\(.*\)"$/\1/p' Cargo.toml)
 cat >"$made/changelog" <<END
 muster ($version) unstable; urgency=medium
 
-  * What changed is in /usr/share/doc/muster/CHANGELOG.md.gz.
+  * What changed is in /usr/share/doc/muster/CHANGELOG.md.
 
  -- $maintainer  $(date -u -R -d "@$SOURCE_DATE_EPOCH")
 END

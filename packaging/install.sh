@@ -10,6 +10,8 @@
 #
 # DESTDIR, if set, is put before every path, and nothing is done to the running system.
 set -eu
+# What is installed is for everybody, whatever the caller's mask.
+umask 022
 
 tree=$(cd "$(dirname "$0")/.." && pwd)
 destdir=${DESTDIR:-}
@@ -63,6 +65,9 @@ has() { command -v "$1" >/dev/null 2>&1; }
 # Whether systemd runs here, so that it must be told.
 is_run_by_systemd() { [ "$is_live" = true ] && [ -d /run/systemd/system ]; }
 
+# Whether the Debian package is installed: then users, directories and units are its own.
+is_packaged() { grep -qsx /usr/bin/muster "$destdir/var/lib/dpkg/info/muster.list"; }
+
 # put MODE FILE PLACE: replaced at once, so that a program that runs is not written over.
 put() {
     mkdir -p "$destdir$(dirname "$3")"
@@ -81,6 +86,7 @@ keep() {
 }
 
 install_all() {
+    if is_packaged; then fail "the Debian package muster is installed: apt remove muster first, or upgrade that"; fi
     binary=${binary:-$tree/target/release/muster}
     [ -f "$binary" ] || fail "there is no $binary; build it with cargo build --release, or name another"
     case "$binary" in /*) ;; *) binary=$(pwd)/$binary ;; esac
@@ -137,27 +143,46 @@ make_users() {
         for user in muster muster-agent; do
             [ -d "/var/lib/$user" ] || install -d -m 700 -o "$user" -g "$user" "/var/lib/$user"
         done
+        [ -d /var/backups/muster ] || install -d -m 700 -o muster -g muster /var/backups/muster
     fi
 }
 
+# The man pages that the program installed makes, removed by name: others may have pages that begin alike.
+remove_manual() {
+    program=$destdir$prefix/bin/muster
+    [ -e "$program" ] || return 0
+    made=$(mktemp -d)
+    trap 'rm -rf "$made"' EXIT
+    if ! "$program" manual --output "$made" >/dev/null 2>&1; then
+        echo "install.sh: $program does not run; its man pages stay in $destdir$prefix/share/man" >&2
+        return 0
+    fi
+    for section in 1 5; do
+        for page in "$made/man$section"/*; do
+            rm -f "$destdir$prefix/share/man/man$section/$(basename "$page")"
+        done
+    done
+}
+
 uninstall_all() {
-    if is_run_by_systemd; then
+    if is_run_by_systemd && ! is_packaged; then
         for unit in "$tree"/systemd/*; do
             systemctl disable --now "$(basename "$unit")" >/dev/null 2>&1 || true
         done
     fi
     for unit in "$tree"/systemd/*; do rm -f "$destdir$units/$(basename "$unit")"; done
     for kind in sysusers tmpfiles; do
+        if is_packaged; then continue; fi
         for file in "$tree/packaging/$kind.d"/*.conf; do
             rm -f "$destdir/usr/lib/$kind.d/$(basename "$file")"
         done
     done
     rm -f "$destdir$bash_dir/muster" "$destdir$zsh_dir/_muster" "$destdir$fish_dir/muster.fish"
-    rm -f "$destdir$prefix"/share/man/man1/muster.1 "$destdir$prefix"/share/man/man1/muster-*.1
-    rm -f "$destdir$prefix"/share/man/man5/muster.toml.5 "$destdir$prefix/bin/muster"
+    remove_manual
+    rm -f "$destdir$prefix/bin/muster"
     if is_run_by_systemd; then systemctl daemon-reload; fi
     echo "removed; what stays:"
-    for place in /etc/muster /var/lib/muster /var/lib/muster-agent; do
+    for place in /etc/muster /var/lib/muster /var/lib/muster-agent /var/backups/muster; do
         if [ -e "$destdir$place" ]; then echo "  $destdir$place"; fi
     done
     echo "and the users muster and muster-agent. To remove them too: rm -r these directories, userdel these users."

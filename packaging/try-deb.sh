@@ -4,7 +4,7 @@
 #
 #   packaging/try-deb.sh OLDER.deb NEWER.deb
 #
-# Runs as root. The root is in memory (1 GB), in mount, process and network namespaces of its own, so that nothing of it
+# Runs as root. The root is in memory (up to 3 GB), in mount, process and network namespaces of its own, so that nothing of it
 # outlives this. The release of Debian and the mirror are those of this machine's apt.
 # shellcheck disable=SC2016 # what stands in single quotes is for other programs
 set -euo pipefail
@@ -53,13 +53,21 @@ has() {
     [ "$found" = "$2 $3" ] || fail "$1 is $found, not $2 $3"
 }
 
+# Neither user may be left, nor a group of theirs.
+lacks_users() {
+    local user
+    for user in muster muster-agent; do
+        if inside getent passwd "$user" || inside getent group "$user"; then fail "purge leaves $user"; fi
+    done
+}
+
 lacks() { if [ -e "$root$1" ] || [ -L "$root$1" ]; then fail "$1 is there"; fi; }
 
 wants=/etc/systemd/system/multi-user.target.wants
 
 check_files() {
     has /usr/bin/muster 755 root:root
-    for unit in muster.service muster.socket muster-agent.service; do
+    for unit in muster.service muster.socket muster-agent.service muster-backup.service muster-backup.timer; do
         has /usr/lib/systemd/system/$unit 644 root:root
     done
     has /usr/lib/sysusers.d/muster.conf 644 root:root
@@ -68,7 +76,9 @@ check_files() {
     has /etc/muster/agent.env 600 root:root
     has /etc/muster/agent 755 root:root
     has /var/lib/muster 700 muster:muster
+    has /etc/muster/backup.env 600 root:root
     has /var/lib/muster-agent 700 muster-agent:muster-agent
+    has /var/backups/muster 700 muster:muster
     for page in man1/muster.1 man1/muster-serve.1 man1/muster-agent-run.1 man5/muster.toml.5; do
         has /usr/share/man/$page.gz 644 root:root
     done
@@ -77,6 +87,8 @@ check_files() {
     has /usr/share/fish/vendor_completions.d/muster.fish 644 root:root
     has /usr/share/doc/muster/copyright 644 root:root
     has /usr/share/doc/muster/changelog.Debian.gz 644 root:root
+    has /usr/share/doc/muster/CHANGELOG.md 644 root:root
+    has /usr/share/doc/muster/examples/nginx/muster.conf 644 root:root
     [ -L "$root$wants/muster.service" ] || fail "muster.service is not enabled"
     lacks $wants/muster-agent.service
     lacks /etc/systemd/system/timers.target.wants/muster-backup.timer
@@ -146,7 +158,7 @@ check_files
 serves post
 quietly inside dpkg --purge muster
 diff <(echo "$before") <(list_files) || fail "purge leaves something"
-! inside getent passwd muster muster-agent || fail "purge leaves a user"
+lacks_users
 
 step "with systemd: install"
 quietly inside apt-get update -q
@@ -169,12 +181,27 @@ has /var/lib/muster/muster.db 600 muster:muster
 
 step "upgrade keeps data, changed configuration, and what was disabled"
 echo "# changed" >>"$root/etc/muster/muster.toml"
-quietly inside deb-systemd-helper disable muster.service
+quietly inside systemctl disable muster.service
 quietly inside apt-get install -q -y /packages/newer.deb
 [ "$(inside dpkg-query -W -f '${Version}' muster)" = "$(dpkg-deb -f "$newer" Version)" ] || fail "not upgraded"
 tail -n 1 "$root/etc/muster/muster.toml" | grep -q '^# changed$' || fail "the configuration was overwritten"
 serves look
 lacks $wants/muster.service
+
+step "reinstalled after a removal, it is started"
+quietly inside apt-get remove -q -y muster
+# systemd does not run here: what it would be told is written down.
+mkdir -p "$root/run/systemd/system"
+printf '#!/bin/sh\necho "$*" >>/tmp/told\n' >"$root/usr/local/bin/deb-systemd-invoke"
+chmod 755 "$root/usr/local/bin/deb-systemd-invoke"
+quietly inside env PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin dpkg -i /packages/newer.deb
+grep -qx 'restart muster.service' "$root/tmp/told" || fail "the server is not started: $(cat "$root/tmp/told")"
+quietly inside env PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin dpkg --remove muster
+grep -qx 'stop .*muster-backup.service .*' "$root/tmp/told" || fail "a backup is not stopped"
+rm -r "$root/run/systemd/system" "$root/usr/local/bin/deb-systemd-invoke" "$root/tmp/told"
+quietly inside dpkg -i /packages/newer.deb
+lacks $wants/muster.service
+serves look
 
 step "remove keeps data and configuration"
 inside ln -s /usr/lib/systemd/system/muster-agent.service $wants/muster-agent.service
@@ -188,7 +215,19 @@ inside getent passwd muster >/dev/null || fail "the user is gone, the files are 
 step "purge leaves nothing"
 quietly inside apt-get purge -q -y muster
 diff <(echo "$before") <(list_files) || fail "purge leaves something"
-! inside getent passwd muster muster-agent || fail "purge leaves a user"
+lacks_users
+
+step "purge leaves backups, and gives them to root"
+quietly inside dpkg -i /packages/newer.deb
+quietly inside install -m 600 -o muster -g muster /dev/null /var/backups/muster/muster-1.db
+inside ln -s /etc/hostname /var/backups/muster/link
+named=$(inside stat -c '%a %U:%G' /etc/hostname)
+quietly inside dpkg --purge muster
+has /var/backups/muster 700 root:root
+has /var/backups/muster/muster-1.db 600 root:root
+has /etc/hostname "${named% *}" "${named#* }"
+lacks_users
+rm -r "$root/var/backups/muster"
 
 step "purge leaves a link in place of the data directory, and what it leads to"
 mkdir "$root/srv/data"

@@ -181,7 +181,8 @@ impl Web {
                     self.hosts.check(head)?;
                 }
                 if route.body == Body::Record {
-                    self.post_limits.take(head.peer.ip())?;
+                    let taken = self.post_limits.take(head.peer.ip());
+                    taken.inspect_err(|_| self.app.counters.note_post_refused())?;
                 }
                 if matches!(route.body, Body::Bytes(_)) && mig::is_for_clients(head) {
                     mig::require_shown(self, head)?;

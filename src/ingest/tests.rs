@@ -10,12 +10,12 @@ fn good() -> Vec<(String, String)> {
         ("record_format_version", "4"),
         ("classification", "org.clearlinux/hello/world"),
         ("severity", "1"),
-        ("machine_id", "b266fd0ffa1627ce85c7755b0cb4493f"),
+        ("machine_id", "5eed0000000000000000000000000001"),
         ("creation_timestamp", "1795228041"),
         ("arch", "x86_64"),
         ("host_type", "Intel Corporation|NUC7i5BNH|J31169-311"),
         ("build", "41890"),
-        ("kernel_version", "6.18.44-fc-v657"),
+        ("kernel_version", "6.18.44-lts-001"),
         ("payload_format_version", "1"),
         ("system_name", "clear-linux-os"),
         ("board_name", "NUC7i5BNB|Intel Corporation"),
@@ -193,7 +193,7 @@ fn a_payload_over_the_limit_is_too_large_in_both_encodings() {
 fn json_numbers_keep_the_digits_that_were_sent() {
     let (headers, body) = json(&good(), "x");
     let text = String::from_utf8(body).unwrap();
-    let text = text.replace("\"b266fd0ffa1627ce85c7755b0cb4493f\"", "12345678901234567890123456789012");
+    let text = text.replace("\"5eed0000000000000000000000000001\"", "12345678901234567890123456789012");
     let text = text.replace("\"payload\":\"x\"", "\"payload\":1.10");
     let record = run(&headers, text.as_bytes()).unwrap();
     assert_eq!(record.machine_id, "12345678901234567890123456789012");

@@ -77,6 +77,11 @@ impl Counters {
         }
     }
 
+    /// A post was refused before it was read.
+    pub fn note_post_refused(&self) {
+        add(&self.posts, 3);
+    }
+
     /// Posts by outcome, in the order of [`POST_OUTCOMES`].
     pub fn posts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         POST_OUTCOMES.into_iter().zip(self.posts.iter().map(get))

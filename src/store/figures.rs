@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::store::checkpoint::wal_bytes;
 use crate::store::fleet::{FleetFigures, fleet_figures};
-use crate::store::{READ_MOST, SCHEMA_VERSION, Store, disk, inspect, meta, open};
+use crate::store::{READ_MOST, SCHEMA_VERSION, Store, disk, inspect, meta, open, retention};
 use rusqlite::Connection;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -106,6 +106,8 @@ pub struct StoreFigures {
     pub checked_at: Option<i64>,
     /// When a backup was last made.
     pub backed_up_at: Option<i64>,
+    /// When retention last ran.
+    pub purged_at: Option<i64>,
     /// The fleet.
     pub fleet: FleetFigures,
 }
@@ -189,6 +191,7 @@ fn read(connection: &Connection, now: i64) -> Result<StoreFigures> {
         sessions: sessions.query_row([now], |row| row.get(0))?,
         checked_at: time(inspect::CHECKED_AT)?,
         backed_up_at: time(inspect::BACKED_UP_AT)?,
+        purged_at: time(retention::PURGED_AT)?,
         fleet: fleet_figures(connection)?,
     })
 }

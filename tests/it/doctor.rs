@@ -199,6 +199,68 @@ fn configurations_certificates_and_addresses_are_looked_at() {
     }
 }
 
+/// A `systemctl` that tells of a server that was started with a socket of systemd.
+fn fake_systemctl(dir: &Path, pid: u32, address: &str) {
+    let told = format!(
+        "#!/bin/sh\ncase \"$2\" in\nmuster.service) printf 'MainPID={pid}\\nTriggeredBy=muster.socket\\n' ;;\n\
+         *) printf 'ActiveState=active\\nListen={address} (Stream)\\n' ;;\nesac\n"
+    );
+    let file = dir.join("systemctl");
+    fs::write(&file, told).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_server_behind_a_socket_of_systemd_is_healthy() {
+    let server = Server::start();
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("muster.toml");
+    // Nobody listens there.
+    fs::write(&config, "[http]\nlisten = [\"127.0.0.1:9\"]\n").unwrap();
+    let look = || {
+        let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        command.args(["doctor", "--json", "--data"]).arg(&server.data_dir).arg("--config").arg(&config);
+        let output = command.env("PATH", path).stdin(Stdio::null()).output().unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code().unwrap(), report)
+    };
+    fake_systemctl(dir.path(), server.pid(), &server.address.to_string());
+    let (status, report) = look();
+    let (level, said) = finding(&report, "reachability");
+    assert_eq!((status, level.as_str()), (0, "ok"), "{report:#}");
+    assert!(said.contains("muster.socket") && said.contains("is alive"), "{said}");
+    assert!(report["clients"].to_string().contains(&format!("{}", server.address)), "{report:#}");
+    // Another process is not the server that systemd runs.
+    fake_systemctl(dir.path(), 1, &server.address.to_string());
+    let (status, report) = look();
+    assert_eq!((status, finding(&report, "reachability").0.as_str()), (1, "fail"), "{report:#}");
+}
+
+#[test]
+fn an_authority_of_ours_is_told_of_where_it_issued_the_certificate_alone() {
+    use muster::certificates::issue::{Authority, issue_server, new_authority};
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    fs::create_dir_all(data_dir.join("tls")).unwrap();
+    let now = muster::clock::Clock::system().now();
+    let [ours, other] = ["ours", "other"].map(|host| new_authority(host, now, 365).unwrap());
+    fs::write(data_dir.join("tls/ca.pem"), &ours.certificate).unwrap();
+    let config = dir.path().join("muster.toml");
+    fs::write(&config, "[tls]\nlisten = [\"127.0.0.1:9\"]\n").unwrap();
+    for (authority, is_told) in [(&ours, true), (&other, false)] {
+        let signer = Authority::read(&authority.certificate, &authority.key).unwrap();
+        let pair = issue_server(&signer, &["muster.lan".to_owned()], now, 90).unwrap();
+        fs::write(data_dir.join("tls/server.pem"), pair.certificate).unwrap();
+        fs::write(data_dir.join("tls/server.key"), pair.key).unwrap();
+        let (_, report, _) = doctor(&data_dir, &["--config", config.to_str().unwrap()]);
+        let lines = report["clients"].to_string();
+        assert!(lines.contains("https://127.0.0.1:9/"), "{lines}");
+        assert_eq!(lines.contains("cainfo=") && lines.contains("tls/ca.pem"), is_told, "{lines}");
+        assert_eq!(lines.contains("cainfo=") || lines.contains("ca.pem"), is_told, "{lines}");
+    }
+}
+
 #[test]
 fn a_server_with_tls_is_reached_by_its_authority_alone() {
     let directory = tempfile::tempdir().unwrap();

@@ -40,6 +40,8 @@ fn a_burst_is_taken_and_the_next_is_told_how_long_to_wait() {
     assert_eq!(post(8).status, 429, "and no more than one had come back");
     assert_eq!(server.get("/healthz").status, 200);
     assert_eq!(server.count_records(), 6);
+    let figures = server.get("/metrics").text();
+    assert!(figures.contains("\nmuster_posts_total{outcome=\"refused\"} 3\n"), "{figures}");
 }
 
 #[test]

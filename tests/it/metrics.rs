@@ -168,6 +168,30 @@ fn who_may_not_read_records_sees_no_figures() {
 }
 
 #[test]
+fn without_the_database_the_rest_is_told() {
+    let server = Server::start();
+    server.post_record(1, "hello");
+    let database = rusqlite::Connection::open(server.data_dir.join("muster.db")).unwrap();
+    let before = scrape(&server);
+    assert_eq!((before["muster_database_readable"], before["muster_records"]), (1.0, 1.0));
+    assert!(!before.contains_key("muster_purge_timestamp_seconds"));
+    let ran = "INSERT OR REPLACE INTO meta (name, value) VALUES ('purged_at', '1795228041')";
+    database.execute(ran, []).unwrap();
+    assert_eq!(scrape(&server)["muster_purge_timestamp_seconds"], 1_795_228_041.0);
+    // As good as damaged, for the one query that needs it.
+    database.execute("ALTER TABLE quarantine RENAME TO elsewhere", []).unwrap();
+    let after = scrape(&server);
+    assert_eq!(after["muster_database_readable"], 0.0);
+    assert_eq!(after["muster_posts_total{outcome=\"new\"}"], 1.0);
+    for name in ["muster_disk_free_bytes", "muster_connections", "muster_authentication_failures_total"] {
+        assert!(after.contains_key(name), "{name}");
+    }
+    for name in ["muster_records", "muster_database_bytes", "muster_agents"] {
+        assert!(!after.contains_key(name), "{name}");
+    }
+}
+
+#[test]
 fn promtool_finds_nothing_to_complain_of_where_it_is_installed() {
     let server = FleetFile::new(20);
     let server = server.serve();

@@ -47,7 +47,7 @@ pub struct DoctorCommand {
     #[argh(
         option,
         arg_name = "file",
-        description = "certificates that the server's is checked by (default: tls/ca.pem of the data directory)"
+        description = "certificates that the server's is checked by (default: tls/ca.pem of the data directory, where it issued it)"
     )]
     ca: Option<String>,
     #[argh(switch, description = "print JSON")]
@@ -143,6 +143,10 @@ impl DoctorCommand {
         }
         findings.extend(certificate(config, now));
         let ca = reach::ca_of(config, self.ca.as_deref());
+        let sockets = server.and_then(system::sockets);
+        let (listening, of_sockets) = reach::with_sockets(config, sockets);
+        findings.extend(of_sockets);
+        let config = &listening;
         let ca_pem = match ca.as_ref().map(std::fs::read_to_string).transpose() {
             Ok(pem) => pem,
             Err(error) if self.ca.is_some() => {
@@ -157,7 +161,8 @@ impl DoctorCommand {
             Err(_) => None,
         };
         findings.extend(reach::reach(config, url.as_ref(), ca_pem.as_deref(), server.is_some()));
-        *clients = clients::clients(&reach::client_url(config, url.as_ref()), ca_pem.is_some());
+        let ca = ca.filter(|_| ca_pem.is_some());
+        *clients = clients::clients(&reach::client_url(config, url.as_ref()), ca.as_deref());
     }
 }
 

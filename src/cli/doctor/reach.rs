@@ -7,6 +7,7 @@ use crate::client::probe::{Answer, probe};
 use crate::config::{Config, ReadAccess};
 use crate::error::Kind;
 use crate::ops::doctor::Finding;
+use crate::ops::doctor::system::Sockets;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,10 +19,33 @@ const CONNECT_MOST: Duration = Duration::from_secs(3);
 
 const CHECK: &str = "reachability";
 
-/// The certificates that a client of this machine checks the server's by: those named, else the authority of ours.
+/// The certificates that a client of this machine checks the server's by: those named, else the authority of ours where
+/// it issued the certificate in use.
 pub fn ca_of(config: &Config, named: Option<&str>) -> Option<PathBuf> {
+    if let Some(named) = named {
+        return Some(named.into());
+    }
     let own = config.data_dir.join("tls/ca.pem");
-    named.map(PathBuf::from).or_else(|| own.is_file().then_some(own))
+    let authority = Certificate::of_file(&own).ok()?;
+    let used = Certificate::of_file(&config.tls_certificate_path()).ok()?;
+    (used.issuer == authority.subject).then_some(own)
+}
+
+/// The configuration with the addresses on which the server that runs really listens, and what is to be said of that.
+/// Where systemd passes sockets, those of the configuration are not opened.
+pub fn with_sockets(config: &Config, sockets: Option<Sockets>) -> (Config, Option<Finding>) {
+    let mut config = config.clone();
+    let finding = sockets.map(|sockets| {
+        let message = format!(
+            "systemd listens at {} ({}); http.listen and tls.listen do not count",
+            [&sockets.plain[..], &sockets.tls].concat().join(", "),
+            sockets.units.join(", ")
+        );
+        config.listen = sockets.plain;
+        config.tls.listen = sockets.tls;
+        Finding::ok(CHECK, message)
+    });
+    (config, finding)
 }
 
 /// The address that clients are told: the one named, else the first of the configuration with this machine's name.

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 /// Descriptors beside those of connections.
 const DESCRIPTORS_KEPT: u64 = 64;
+/// `FileDescriptorName=` of the sockets on which TLS is spoken.
+const TLS_SOCKET_NAME: &str = "https";
 /// What a hardened unit says, as `systemctl show` tells it.
 const HARDENING: &[(&str, &str)] = &[
     ("NoNewPrivileges", "yes"),
@@ -56,6 +58,48 @@ pub fn unit() -> Vec<Finding> {
             vec![Finding::warn(CHECK, "systemctl does not answer", "see `systemctl status muster.service`")]
         }
     }
+}
+
+/// Addresses on which systemd listens for the server; those of the configuration do not count then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sockets {
+    /// The units.
+    pub units: Vec<String>,
+    /// For plain HTTP, as `http.listen` has them.
+    pub plain: Vec<String>,
+    /// For TLS.
+    pub tls: Vec<String>,
+}
+
+/// The sockets of systemd that lead to the server, which is the process `server`; none where no such unit is active, or
+/// where it is not systemd that runs this process.
+pub fn sockets(server: u32) -> Option<Sockets> {
+    let shown = output("systemctl", &["show", "muster.service", "--property=MainPID,TriggeredBy"])?;
+    let value = |name: &str| shown.lines().find_map(|line| line.strip_prefix(name));
+    if value("MainPID=")?.parse() != Ok(server) {
+        return None;
+    }
+    let mut found = Sockets::default();
+    for unit in value("TriggeredBy=")?.split_whitespace().filter(|unit| unit.ends_with(".socket")) {
+        let properties = "--property=ActiveState,FileDescriptorName,Listen";
+        if let Some(shown) = output("systemctl", &["show", unit, properties]) {
+            add_socket(&mut found, unit, &shown);
+        }
+    }
+    (!found.units.is_empty()).then_some(found)
+}
+
+/// Adds what `systemctl show` says of a socket unit, where it is active.
+fn add_socket(found: &mut Sockets, unit: &str, shown: &str) {
+    let values = || shown.lines().filter_map(|line| line.split_once('='));
+    if !values().any(|pair| pair == ("ActiveState", "active")) {
+        return;
+    }
+    found.units.push(unit.to_owned());
+    let is_tls = values().any(|pair| pair == ("FileDescriptorName", TLS_SOCKET_NAME));
+    let addresses = if is_tls { &mut found.tls } else { &mut found.plain };
+    let streams = values().filter(|(name, _)| *name == "Listen");
+    addresses.extend(streams.filter_map(|(_, value)| value.strip_suffix(" (Stream)")).map(str::to_owned));
 }
 
 /// What `systemctl show` says of the unit. `own` is this program.
@@ -169,6 +213,24 @@ mod tests {
         assert_eq!(levels(&good.replace("=strict", "=no"), own), [Level::Ok, Level::Warn]);
         assert_eq!(levels("LoadState=not-found\n", own), [Level::Warn]);
         assert_eq!(levels("", own), [Level::Warn]);
+    }
+
+    #[test]
+    fn sockets_are_read_where_their_unit_is_active() {
+        let mut found = Sockets::default();
+        add_socket(&mut found, "off.socket", "ActiveState=inactive\nListen=[::]:81 (Stream)\n");
+        assert_eq!(found, Sockets::default());
+        let shown = "ActiveState=active\nFileDescriptorName=muster.socket\nListen=[::]:80 (Stream)\n\
+                     Listen=127.0.0.1:8080 (Stream)\nListen=/run/x (Stream)\nListen=[::]:9 (Datagram)\n";
+        add_socket(&mut found, "muster.socket", shown);
+        add_socket(
+            &mut found,
+            "muster-tls.socket",
+            "FileDescriptorName=https\nListen=[::]:443 (Stream)\nActiveState=active\n",
+        );
+        assert_eq!(found.units, ["muster.socket", "muster-tls.socket"]);
+        assert_eq!(found.plain, ["[::]:80", "127.0.0.1:8080", "/run/x"]);
+        assert_eq!(found.tls, ["[::]:443"]);
     }
 
     #[test]

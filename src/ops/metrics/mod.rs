@@ -6,7 +6,6 @@ mod process;
 mod text;
 
 use crate::certificates::Certificate;
-use crate::error::Result;
 use crate::model::record::Severity;
 use crate::ops::App;
 use crate::ops::counters::{JobRuns, REQUEST_BUCKETS};
@@ -27,24 +26,37 @@ pub struct Wire {
     pub handshakes: Option<(u64, u64)>,
 }
 
-/// All of them, those of the fleet and of accounts only `with_fleet`. Busy where the database cannot be read now.
-pub fn render(app: &App, wire: Wire, with_fleet: bool) -> Result<String> {
-    let now = app.clock.now();
-    let figures = app.store.figures(now)?;
+/// All of them, those of the fleet and of accounts only `with_fleet`. Where the database cannot be read now, what stands
+/// in it is left out: whoever watches needs the rest then most of all.
+pub fn render(app: &App, wire: Wire, with_fleet: bool) -> String {
+    let figures = app.store.figures(app.clock.now());
     let mut text = Text::default();
     about(&mut text, app);
-    records(&mut text, app, &figures);
+    let help =
+        "Whether the database could be read for these figures: 1, or 0 where those in it are left out.";
+    text.one(Gauge, "muster_database_readable", help, f64::from(u8::from(figures.is_ok())));
+    posts(&mut text, app);
     writer(&mut text, app);
-    database(&mut text, app, &figures);
+    disk(&mut text, app);
+    match &figures {
+        Ok(figures) => {
+            records(&mut text, figures);
+            database(&mut text, figures);
+            if with_fleet {
+                fleet(&mut text, figures);
+                accounts(&mut text, figures);
+            }
+        }
+        Err(error) => log::warn!("Figures of the database are left out: {}", error.with_causes()),
+    }
     requests(&mut text, app, wire);
     tls(&mut text, app, wire);
     jobs(&mut text, app);
     if with_fleet {
-        fleet(&mut text, &figures);
-        access(&mut text, app, &figures);
+        attempts(&mut text, app);
     }
     process_of(&mut text, &Process::look());
-    Ok(text.into_string())
+    text.into_string()
 }
 
 fn about(text: &mut Text, app: &App) {
@@ -62,7 +74,13 @@ fn about(text: &mut Text, app: &App) {
     text.one(Gauge, "muster_start_time_seconds", help, app.counters.started_at as f64);
 }
 
-fn records(text: &mut Text, app: &App, figures: &StoreFigures) {
+fn posts(text: &mut Text, app: &App) {
+    let posts = app.counters.posts().map(|(outcome, count)| (outcome, count as f64));
+    let help = "Records posted since the start: stored, stored before, kept aside, refused (4xx), not stored now (5xx).";
+    text.by(Counter, "muster_posts_total", help, "outcome", posts);
+}
+
+fn records(text: &mut Text, figures: &StoreFigures) {
     let all = figures.records_internal + figures.records_external;
     text.one(Gauge, "muster_records", "Records stored.", all as f64);
     let by_severity = figures
@@ -73,9 +91,6 @@ fn records(text: &mut Text, app: &App, figures: &StoreFigures) {
     let sources =
         [("internal", figures.records_internal as f64), ("external", figures.records_external as f64)];
     text.by(Gauge, "muster_records_by_source", "Records stored, by source.", "source", sources);
-    let posts = app.counters.posts().map(|(outcome, count)| (outcome, count as f64));
-    let help = "Records posted since the start: stored, stored before, kept aside, refused (4xx), not stored now (5xx).";
-    text.by(Counter, "muster_posts_total", help, "outcome", posts);
     text.one(Gauge, "muster_quarantine_posts", "Posts in quarantine.", figures.quarantine_rows as f64);
     let bytes = figures.quarantine_bytes as f64;
     text.one(Gauge, "muster_quarantine_bytes", "Bytes of heads and bodies in quarantine.", bytes);
@@ -100,22 +115,26 @@ fn writer(text: &mut Text, app: &App) {
     text.one(Gauge, "muster_readers_max", "Reading connections there may be.", readers.max.into());
 }
 
-fn database(text: &mut Text, app: &App, figures: &StoreFigures) {
+fn database(text: &mut Text, figures: &StoreFigures) {
     let bytes = figures.database_bytes as f64;
     text.one(Gauge, "muster_database_bytes", "Bytes of the database file.", bytes);
     let help = "Bytes of the database file that nothing uses.";
     text.one(Gauge, "muster_database_free_bytes", help, figures.database_free_bytes as f64);
-    let help = "Bytes of the write-ahead log beside the database.";
-    text.one(Gauge, "muster_database_wal_bytes", help, app.store.wal_bytes() as f64);
     let times = [
         ("muster_database_checked_timestamp_seconds", "When no damage was last found.", figures.checked_at),
         ("muster_backup_timestamp_seconds", "When a backup was last made.", figures.backed_up_at),
+        ("muster_purge_timestamp_seconds", "When retention last ran.", figures.purged_at),
     ];
     for (name, help, at) in times {
         if let Some(at) = at {
             text.one(Gauge, name, help, at as f64);
         }
     }
+}
+
+fn disk(text: &mut Text, app: &App) {
+    let help = "Bytes of the write-ahead log beside the database.";
+    text.one(Gauge, "muster_database_wal_bytes", help, app.store.wal_bytes() as f64);
     let Some(DiskFigures { free_bytes, total_bytes, reserve_bytes }) =
         app.store.disk_figures(app.config.disk_reserve_bytes)
     else {
@@ -211,7 +230,12 @@ fn fleet(text: &mut Text, figures: &StoreFigures) {
     text.one(Gauge, "muster_commands_open", help, fleet.commands_open as f64);
 }
 
-fn access(text: &mut Text, app: &App, figures: &StoreFigures) {
+fn accounts(text: &mut Text, figures: &StoreFigures) {
+    text.one(Gauge, "muster_accounts", "Accounts of people.", figures.accounts as f64);
+    text.one(Gauge, "muster_sessions", "Sessions of people that have not ended.", figures.sessions as f64);
+}
+
+fn attempts(text: &mut Text, app: &App) {
     let help = "Logins, tokens and keys that were wrong.";
     let failed = app.attempts.count_failed() as f64;
     text.one(Counter, "muster_authentication_failures_total", help, failed);
@@ -219,8 +243,6 @@ fn access(text: &mut Text, app: &App, figures: &StoreFigures) {
         "Logins, tokens and keys that were not looked at, because there were too many wrong ones before.";
     let refused = app.attempts.count_refused() as f64;
     text.one(Counter, "muster_authentication_refused_total", help, refused);
-    text.one(Gauge, "muster_accounts", "Accounts of people.", figures.accounts as f64);
-    text.one(Gauge, "muster_sessions", "Sessions of people that have not ended.", figures.sessions as f64);
 }
 
 fn process_of(text: &mut Text, process: &Process) {

@@ -214,7 +214,7 @@ COPY public.guilty_blacklisted (id, function, module) FROM stdin;
 --
 
 COPY public.records (id, architecture, bios_version, board_name, build, classification, cpu_model, event_id, external, host_type, kernel_version, machine_id, payload_version, record_version, severity, system_name, timestamp_client, timestamp_server, payload, processed, guilty_id) FROM stdin;
-1	x86_64	1.2	Board|X	41890	org.clearlinux/hello/world	CPU	84dcb7c607ee90b2cae721fbcd896b5f	f	Vendor|Box|1	6.1.2-3	b266fd0ffa1627ce85c7755b0cb4493f	1	4	1	clear-linux-os	1537000000	1537000010.73918	hello\n\tworld\\n\\N\\.\r\n	f	\N
+1	x86_64	1.2	Board|X	41890	org.clearlinux/hello/world	CPU	84dcb7c607ee90b2cae721fbcd896b5f	f	Vendor|Box|1	6.1.2-3	5eed0000000000000000000000000001	1	4	1	clear-linux-os	1537000000	1537000010.73918	hello\n\tworld\\n\\N\\.\r\n	f	\N
 2	x86_64	N/A	N/A	2980	org.clearlinux/crash/clr	N/A	N/A	t	blank|blank|blank	4.2.0-120	66c196ce4222dd761470da5e7e35f6f1	1	2	3	clear-linux-os	1537000020	1537000030	Process: /bin/x\nPID: 1\nSignal: 6\nBacktrace (TID 1):\n#0 my_abort() - [libmy.so.1]\n#1 g_assertion_message() - [libglib-2.0.so.0] - x.c:3\n#2 main() - [x]\n	t	1
 3	armv7l			16.04	a/b/c		N/A	\N		4.4.0-generic	m é ®	\N	1	2	\N	\N	1537000025.5	\b\f\v\\x41 é	f	\N
 4	x86_64	\N	\N	7	a/b/c	\N	N/A	f	h	5.4.1	m2	2	3	4	fedora	1537000040	1537000050		f	\N

@@ -92,12 +92,20 @@ fn a_plain_copy_is_installed_upgraded_and_removed() {
         assert_eq!(files(dir.path()), first);
         assert_eq!(std::fs::read_to_string(&configuration).unwrap(), "# changed\n");
 
+        // Somebody else's, though it begins alike.
+        let foreign = dir.path().join(prefix.trim_start_matches('/')).join("share/man/man1/muster-roll.1");
+        std::fs::write(&foreign, "").unwrap();
         let data = dir.path().join("var/lib/muster");
         std::fs::create_dir_all(&data).unwrap();
         std::fs::write(data.join("muster.db"), "").unwrap();
+        std::fs::create_dir_all(dir.path().join("var/backups/muster")).unwrap();
         let (code, out, err) = install(dir.path(), &["--prefix", prefix, "--uninstall"]);
         assert_eq!((code, err.as_str()), (0, ""));
-        assert!(out.contains("/var/lib/muster") && out.contains("/etc/muster"), "{out}");
+        for place in ["/var/lib/muster", "/etc/muster", "/var/backups/muster"] {
+            assert!(out.contains(&format!("{place}\n")), "{out}");
+        }
+        assert!(foreign.exists());
+        std::fs::remove_file(&foreign).unwrap();
         let left = files(dir.path());
         assert!(
             left.iter().all(|file| file.starts_with("/etc/muster/") || file.starts_with("/var/")),
@@ -127,6 +135,44 @@ fn what_cannot_be_installed_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn beside_the_package_nothing_is_installed_and_nothing_of_it_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let binary = env!("CARGO_BIN_EXE_muster");
+    assert_eq!(install(dir.path(), &[binary]).0, 0);
+    let before = files(dir.path());
+    let list = dir.path().join("var/lib/dpkg/info/muster.list");
+    std::fs::create_dir_all(list.parent().unwrap()).unwrap();
+    // Removed, but not purged: the program is no longer in the list.
+    std::fs::write(&list, "/etc\n/etc/muster/muster.toml\n").unwrap();
+    assert_eq!(install(dir.path(), &[binary]).0, 0);
+    std::fs::write(&list, "/usr/bin\n/usr/bin/muster\n").unwrap();
+    let (code, _, err) = install(dir.path(), &[binary]);
+    assert!(code == 1 && err.contains("the Debian package muster is installed"), "{err}");
+    let (code, _, err) = install(dir.path(), &["--uninstall"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let left = files(dir.path());
+    let stays = |file: &&String| {
+        ["/usr/lib/sysusers.d/", "/usr/lib/tmpfiles.d/", "/etc/muster/"]
+            .iter()
+            .any(|dir| file.starts_with(dir))
+    };
+    let expected: Vec<&String> = before.iter().filter(stays).collect();
+    let found: Vec<&String> = left.iter().filter(|file| !file.contains("/dpkg/")).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_is_installed_is_for_everybody_whatever_the_mask() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = root().join("packaging/install.sh");
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077; exec \"$@\"", "sh"]).arg(script).arg(env!("CARGO_BIN_EXE_muster"));
+    assert_eq!(outcome(command.env("DESTDIR", dir.path())).0, 0);
+    let mode = |path: &str| dir.path().join(path).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("usr/local/bin"), mode("usr/local/share/man/man1")), (0o755, 0o755));
+}
+
+#[test]
 fn the_scripts_are_sound() {
     if Command::new("shellcheck").arg("--version").output().is_err() {
         return;
@@ -135,6 +181,7 @@ fn the_scripts_are_sound() {
         ".ci/run",
         ".ci/full",
         "tests/run",
+        "tests/follow-postgres",
         "packaging/install.sh",
         "packaging/build-deb.sh",
         "packaging/try-deb.sh",
