@@ -8,6 +8,7 @@ use crate::model::audit::{Actor, Audit};
 use crate::ops::App;
 use crate::ops::fleet::cancel;
 use crate::ops::fleet::spooling::{Differences, Mode, after_cancel, reconcile};
+use crate::store::backup::note_checked;
 use crate::store::{Finding, Lock, Remedy, Watch, recount, repair};
 use std::path::Path;
 use std::time::Duration;
@@ -27,9 +28,16 @@ pub fn remedy_text(remedy: Remedy) -> &'static str {
     }
 }
 
-/// Compares the database; the server may run, and posts go on. Kinds: those of [`recount`].
+/// Compares the database; the server may run, and posts go on. That nothing was found is noted. Kinds: those of
+/// [`recount`].
 pub fn database(data_dir: &Path, clock: &Clock, watch: &mut Watch<'_>) -> Result<Vec<Finding>> {
-    recount(data_dir, &|| clock.now(), watch)
+    let findings = recount(data_dir, &|| clock.now(), watch)?;
+    if findings.is_empty()
+        && let Err(error) = note_checked(data_dir, clock.now())
+    {
+        log::warn!("The database does not know of this check: {}", error.with_causes());
+    }
+    Ok(findings)
 }
 
 /// Compares the spool, twice where there is a difference: what was only on its way is gone the second time. Where there is

@@ -184,6 +184,12 @@ pub fn note_backed_up(data_dir: &Path, now: i64) -> Result<()> {
     meta::set_meta(&connection, inspect::BACKED_UP_AT, &now.to_string())
 }
 
+/// Notes likewise that the whole file was read without finding damage.
+pub fn note_checked(data_dir: &Path, now: i64) -> Result<()> {
+    let connection = open::open_writer(&open::database_path(data_dir))?;
+    meta::set_meta(&connection, inspect::CHECKED_AT, &now.to_string())
+}
+
 /// Takes sessions out of a copy, and the copy out of the mode in which it needs a log beside it.
 fn leave_out_sessions(path: &Path) -> Result<()> {
     let copy = Connection::open(path)?;

@@ -185,8 +185,8 @@ fn truncate(connection: &Connection) -> bool {
     let outcome = connection.busy_timeout(Duration::from_millis(20)).and_then(|()| {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
     });
-    if let Err(error) = connection.busy_timeout(Duration::from_secs(5)) {
-        log::warn!("Cannot set the busy timeout: {error}");
+    if let Err(error) = open::wait_for_turns(connection) {
+        log::warn!("Cannot set how the writer waits: {error}");
     }
     match outcome {
         Ok(busy) => busy == 0,

@@ -316,11 +316,20 @@ pub fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
+/// Lets a connection that writes wait for its turn beside other processes, as long as [`BUSY_TIMEOUT`]. It looks each
+/// millisecond: SQLite itself looks ever less often, up to each 100 ms, and so misses the moments that a purge leaves.
+pub fn wait_for_turns(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_handler(Some(|tries| {
+        std::thread::sleep(Duration::from_millis(1));
+        u128::from(tries.unsigned_abs()) < BUSY_TIMEOUT.as_millis()
+    }))
+}
+
 /// Opens a connection that writes.
 pub fn open_writer(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    wait_for_turns(&connection)?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;
          PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY",

@@ -127,15 +127,18 @@ fn the_one_just_made_stays_whatever_the_others_are_called() {
 }
 
 #[test]
-fn a_backup_is_told_by_doctor_and_metrics() {
+fn a_backup_and_a_check_are_told_by_doctor_and_metrics() {
     let (directory, data) = filled(1);
-    let told = |data| {
-        let (_, said) = run(&["doctor", "--data", word(data)]);
-        said.lines().find(|line| line.contains("backups:")).unwrap().to_owned()
+    let told = |about: &str| {
+        let (_, said) = run(&["doctor", "--data", word(&data)]);
+        said.lines().find(|line| line.contains(about)).unwrap().to_owned()
     };
-    assert!(told(&data).contains("none was made"));
+    assert!(told("backups:").contains("none was made"));
     backup(&data, &directory.path().join("b"));
-    assert!(told(&data).starts_with("ok    backups: the newest was made"), "{}", told(&data));
+    assert!(told("backups:").starts_with("ok    backups: the newest was made"), "{}", told("backups:"));
+    assert!(told("integrity:").contains("not yet"));
+    done(&["check", "--data", word(&data)]);
+    assert!(told("integrity:").contains("no damage was found"), "{}", told("integrity:"));
     // Also beside a server.
     let server = Server::start();
     let figure = || {
