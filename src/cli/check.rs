@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
     subcommand,
     name = "check",
     description = "Read the whole database and tell what is not as it should be: damaged pages and indexes, references to nothing, \
-    counters that differ from a recount, files of the spool that differ from their rows. The server may run meanwhile.",
+    counters that differ from a recount, files of the spool that are missing or too many. The server may run meanwhile.",
     example = "{command_name}\n\
     {command_name} --repair",
     note = "--repair mends what can be made of the rows (counters, crashes and machine checks, indexes, the spool) and needs the\n\

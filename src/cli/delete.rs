@@ -75,7 +75,8 @@ impl DeleteCommand {
         bar.clear();
         let choice = choice?;
         if self.dry_run || choice.records == 0 {
-            return print(&format!("{} records would be deleted\n", choice.records));
+            let would = if self.dry_run { "would be deleted" } else { "are chosen; nothing is deleted" };
+            return print(&format!("{} records {would}\n", choice.records));
         }
         if !self.yes && !ask(&app, choice.records)? {
             return print("Nothing was deleted\n");

@@ -270,6 +270,7 @@ fn limits_of(config: &Config) -> Limits {
         idle_timeout: Duration::from_secs(config.idle_timeout_secs),
         write_timeout: Duration::from_secs(config.write_timeout_secs),
         bodies_bytes_max: config.bodies_bytes_max,
+        crowds: config.trusted_proxies.clone(),
         ..Limits::default()
     }
 }

@@ -4,7 +4,8 @@
 
 use crate::config::LimitsConfig;
 use crate::error::{Error, Kind, Result};
-use crate::ops::limiter::{Limiter, network_of, retry_secs};
+use crate::model::network::network_of;
+use crate::ops::limiter::{Limiter, retry_secs};
 use std::net::IpAddr;
 
 /// The posts of each address.

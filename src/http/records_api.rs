@@ -107,7 +107,7 @@ pub fn one(web: &Web, call: &Call) -> Result<Response> {
     let id = call.id()?;
     let record = web.app().store.find_record(id)?;
     let record = record.ok_or_else(|| Error::not_found(format!("There is no record {id}")))?;
-    Ok(respond::json(200, &RecordRow::new(&record, utc_text)))
+    Ok(respond::json(200, &RecordRow::new(&record, utc_text)).with_unique_header("Cache-Control", "no-cache"))
 }
 
 /// `GET /records/export/records-TIMESTAMP.csv`: everything that the filter of the page chooses.
@@ -132,5 +132,6 @@ pub fn payload(web: &Web, call: &Call) -> Result<Response> {
     let record = web.app().store.find_record(id)?;
     let record = record.ok_or_else(|| Error::not_found(format!("There is no record {id}")))?;
     Ok(respond::data(200, "text/plain; charset=utf-8", record.content.payload)
-        .with_unique_header("Content-Disposition", format!("attachment; filename=\"record-{id}.txt\"")))
+        .with_unique_header("Content-Disposition", format!("attachment; filename=\"record-{id}.txt\""))
+        .with_unique_header("Cache-Control", "no-cache"))
 }

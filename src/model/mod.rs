@@ -15,6 +15,7 @@ pub mod filter;
 pub(crate) mod go_json;
 pub mod investigator;
 pub mod nearest;
+pub mod network;
 pub mod pairs;
 pub mod parameters;
 pub mod quarantine;

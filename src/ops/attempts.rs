@@ -4,7 +4,8 @@
 
 use crate::config::LimitsConfig;
 use crate::error::{Error, Kind, Result};
-use crate::ops::limiter::{Attempt, Limiter, network_of, retry_secs};
+use crate::model::network::network_of;
+use crate::ops::limiter::{Attempt, Limiter, retry_secs};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -13,7 +13,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -164,17 +163,6 @@ fn make_room<K: Eq + Hash + Clone>(by_key: &mut HashMap<K, Entry>, key: &K, now:
     }
 }
 
-/// What counts as one address: of IPv6 the network, because a host has as many addresses in it as it likes.
-pub fn network_of(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(ip) => {
-            let [a, b, c, d, ..] = ip.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        ip => ip,
-    }
-}
-
 /// Seconds for `Retry-After`: the wait, rounded up, at least one.
 pub fn retry_secs(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
@@ -282,13 +270,5 @@ mod tests {
         assert!(by_key.contains_key(&1_000_000), "what is under way is never forgotten");
         drop(by_key);
         drop(held);
-    }
-
-    #[test]
-    fn an_address_of_ipv6_counts_as_its_network() {
-        let of = |text: &str| network_of(text.parse().unwrap()).to_string();
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(of("::ffff:10.0.0.1"), "10.0.0.1");
-        assert_eq!(of("10.0.0.1"), "10.0.0.1");
     }
 }

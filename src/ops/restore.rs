@@ -52,11 +52,12 @@ impl Source {
         let cannot = |error: std::io::Error| {
             Error::usage(format!("Cannot read the backup {}", path.display())).because(error)
         };
-        let mut file = File::open(path).map_err(cannot)?;
-        let found = file.metadata().map_err(cannot)?;
-        if !found.is_file() {
+        // To open a pipe would wait for who writes into it.
+        if !fs::metadata(path).map_err(cannot)?.is_file() {
             return Err(Error::usage(format!("The backup {} is not a file", path.display())));
         }
+        let mut file = File::open(path).map_err(cannot)?;
+        let found = file.metadata().map_err(cannot)?;
         let [log, ..] = companions(path);
         if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
             return Err(refused(
@@ -96,6 +97,13 @@ fn read_digest(path: &Path) -> Result<Option<String>> {
     Ok(Some(digest))
 }
 
+/// The path, or one with a number where there is such a file: two restores may fall into one second.
+fn free_name(path: &Path) -> PathBuf {
+    let numbered = |n: u32| PathBuf::from(format!("{}-{n}", path.display()));
+    let mut names = std::iter::once(path.to_owned()).chain((2..1_000).map(numbered));
+    names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| path.to_owned())
+}
+
 /// Puts a backup in the place of the database of `data_dir`, which exists. Kinds: Busy where a server or another program
 /// uses the database, where there is no room or it was stopped, Usage where there is a database and `is_forced` is not
 /// set, Corrupt where the backup is damaged. After an error the database is as it was.
@@ -123,12 +131,12 @@ pub fn run(
     let (path, version) = (source.path.clone(), source.version);
     copy(source, &part.0, watch)?;
     let records = prove_restorable(&part.0, version, watch).map_err(|error| match error.kind() {
-        Kind::Corrupt => refused(&path, error.message()).because(error),
+        Kind::Corrupt => refused(&path, error.message()),
         _ => error,
     })?;
     watch.refuse_when_stopped()?;
     let ids = if has_database { ids_of_old(&database)? } else { Vec::new() };
-    let aside = data_dir.join(format!("muster.db.before-restore-{}", file_text(now)));
+    let aside = free_name(&data_dir.join(format!("muster.db.before-restore-{}", file_text(now))));
     let before = has_database.then(|| aside.clone());
     let audit = Audit::new(actor, "database.restore", format!("database {}", database.display())).after(
         serde_json::json!({ "backup": path.display().to_string(), "records": records, "schema": version,

@@ -15,9 +15,14 @@ impl From<rusqlite::Error> for Error {
                 (Kind::Busy, "The database is held by another program; try again")
             }
             Some(ErrorCode::OperationInterrupted) => (Kind::Busy, "The search took too long; narrow it"),
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => {
                 (Kind::Busy, "The database cannot be read or written at the moment")
             }
+            Some(ErrorCode::ReadOnly) => (
+                Kind::Busy,
+                "The database cannot be written; the data directory and what is in it must be this user's, on a disk \
+                 that is not read-only",
+            ),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 (Kind::Corrupt, "The database is damaged; restore a backup")
             }

@@ -53,6 +53,14 @@ pub fn judge_head(head: &[u8], file_bytes: u64) -> Result<i64> {
 /// Reads a whole file that nobody else uses; how many records it has. Corrupt where it is damaged, or has other tables
 /// than its version.
 pub fn prove_restorable(path: &Path, version: i64, watch: &mut Watch<'_>) -> Result<i64> {
+    prove(path, version, watch).map_err(|error| match (error.kind(), std::error::Error::source(&error)) {
+        // What SQLite says of any file advises to restore a backup.
+        (Kind::Corrupt, Some(cause)) => Error::new(Kind::Corrupt, format!("it is damaged: {cause}")),
+        _ => error,
+    })
+}
+
+fn prove(path: &Path, version: i64, watch: &mut Watch<'_>) -> Result<i64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.execute_batch("PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF")?;

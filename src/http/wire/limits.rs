@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The limits of the wire in one place, with their defaults. Deadlines are absolute: a byte a second does not extend them.
 
+use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ pub struct Limits {
     pub discard_bytes_max: usize,
     /// Connections at once; the descriptor limit may make it less, see [`Limits::connection_cap`].
     pub connections_max: usize,
+    /// Peers that speak for many, like a proxy: each other address, of IPv6 each network of 64 bits, holds a quarter of
+    /// the connections at most.
+    pub crowds: Vec<IpNet>,
 }
 
 impl Default for Limits {
@@ -55,6 +59,7 @@ impl Default for Limits {
             discard_timeout: Duration::from_secs(2),
             discard_bytes_max: 16 * 1024 * 1024,
             connections_max: 1024,
+            crowds: Vec::new(),
         }
     }
 }

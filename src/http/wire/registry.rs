@@ -14,6 +14,8 @@
 
 use super::head::Origin;
 use super::tls::Tls;
+use crate::model::network::network_of;
+use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -80,6 +82,8 @@ impl Conn {
 #[derive(Debug)]
 pub(super) struct Registry {
     cap: usize,
+    /// Peers that speak for many: no quarter limits them.
+    crowds: Vec<IpNet>,
     origin: Instant,
     is_stopping: AtomicBool,
     n_requests: AtomicU64,
@@ -97,9 +101,10 @@ struct Members {
 }
 
 impl Registry {
-    pub(super) fn new(cap: usize) -> Registry {
+    pub(super) fn new(cap: usize, crowds: Vec<IpNet>) -> Registry {
         Registry {
             cap,
+            crowds,
             origin: Instant::now(),
             is_stopping: AtomicBool::new(false),
             n_requests: AtomicU64::new(0),
@@ -116,9 +121,9 @@ impl Registry {
         peer: SocketAddr,
         tls: Option<Arc<Tls>>,
     ) -> Result<Arc<Conn>, TcpStream> {
-        let address = peer.ip().to_canonical();
+        let (ip, address) = (peer.ip().to_canonical(), network_of(peer.ip()));
         let mut members = self.lock();
-        if !address.is_loopback() {
+        if !ip.is_loopback() && !self.crowds.iter().any(|crowd| crowd.contains(&ip)) {
             let quarter = (self.cap / 4).max(1);
             let n = members.n_by_address.get(&address).copied().unwrap_or(0);
             if n >= quarter && !members.evict(Some(address)) {
@@ -237,13 +242,13 @@ impl Registry {
 }
 
 impl Members {
-    /// Shuts the longest idle connection, of one address or of all; false where none is idle.
+    /// Shuts the longest idle connection, of one address ([`network_of`]) or of all; false where none is idle.
     fn evict(&mut self, address: Option<IpAddr>) -> bool {
         loop {
             let idle = self
                 .all
                 .values()
-                .filter(|conn| address.is_none_or(|a| conn.peer.ip().to_canonical() == a))
+                .filter(|conn| address.is_none_or(|a| network_of(conn.peer.ip()) == a))
                 .filter_map(|conn| conn.idle_since().map(|since| (since, conn.number)))
                 .min();
             let Some((since, number)) = idle else { return false };
@@ -259,7 +264,7 @@ impl Members {
     }
 
     fn uncount(&mut self, peer: SocketAddr) {
-        let address = peer.ip().to_canonical();
+        let address = network_of(peer.ip());
         if let Some(n) = self.n_by_address.get_mut(&address) {
             *n -= 1;
             if *n == 0 {
@@ -293,7 +298,7 @@ mod tests {
 
     #[test]
     fn an_address_holds_at_most_a_quarter_and_makes_room_among_its_own() {
-        let registry = Registry::new(8);
+        let registry = Registry::new(8, Vec::new());
         let (other, _keep) = admit(&registry, "192.0.2.9");
         let (first, first_client) = admit(&registry, "192.0.2.1");
         let (second, second_client) = admit(&registry, "::ffff:192.0.2.1");
@@ -311,8 +316,22 @@ mod tests {
     }
 
     #[test]
+    fn a_network_of_ipv6_is_one_address_and_a_proxy_has_no_quarter() {
+        let registry = Registry::new(8, vec!["192.0.2.7/32".parse().unwrap()]);
+        let held = ["2001:db8:0:1::1", "2001:db8:0:1::2"].map(|peer| admit(&registry, peer));
+        assert!(held.iter().all(|(conn, _)| conn.as_ref().unwrap().begin_work()));
+        assert!(admit(&registry, "2001:db8:0:1:ffff::3").0.is_none(), "one network has its quarter");
+        let (other, _keep) = admit(&registry, "2001:db8:0:2::1");
+        assert!(other.is_some());
+        let crowd: Vec<_> = (0..4).map(|_| admit(&registry, "192.0.2.7")).collect();
+        assert!(crowd.iter().all(|(conn, _)| conn.as_ref().unwrap().begin_work()));
+        registry.remove(held[0].0.as_ref().unwrap());
+        assert!(admit(&registry, "2001:db8:0:1::4").0.is_some());
+    }
+
+    #[test]
     fn loopback_may_hold_them_all_and_the_cap_holds_for_all() {
-        let registry = Registry::new(8);
+        let registry = Registry::new(8, Vec::new());
         let held: Vec<_> = (0..8).map(|_| admit(&registry, "127.0.0.1")).collect();
         assert!(held.iter().all(|(_, client)| !is_closed(client)));
         let (newcomer, _keep) = admit(&registry, "192.0.2.1");

@@ -89,12 +89,13 @@ impl Server {
             return Err(Error::internal("A socket for TLS has no certificate"));
         }
         let cap = limits.connection_cap();
+        let crowds = limits.crowds.clone();
         let bytes_free = limits.body_bytes_free(cap);
         let budget = Budget::new(limits.bodies_bytes_max.saturating_sub(bytes_free * cap));
         let shared = Arc::new(Shared {
             handler,
             limits,
-            registry: Registry::new(cap),
+            registry: Registry::new(cap, crowds),
             bounds: Bounds { budget, bytes_free },
             workers: Workers::default(),
             tls,
