@@ -13,7 +13,7 @@ use std::fmt::Write;
 #[argh(
     subcommand,
     name = "purge",
-    description = "Remove what has been kept long enough, by the settings retention.…: records, what is over in the fleet, old \
+    description = "Remove what has been kept long enough, by the settings of retention: records, what is over in the fleet, old \
     entries of the audit log; then give the space back. The server does the same once a day; both may run at any time.",
     example = "{command_name} --dry-run --data /var/lib/muster",
     note = "Of several rules that match a record the one that keeps it longest counts. An end in the middle does no harm.",
@@ -55,7 +55,10 @@ impl PurgeCommand {
 fn report(purged: &Purged, mode: Mode) -> String {
     let verb = if mode == Mode::DryRun { "Would remove" } else { "Removed" };
     let total: u64 = purged.records.iter().map(|(_, n)| n).sum::<u64>() + purged.for_size;
-    let mut text = format!("{verb} {total} records\n");
+    // What goes for the size is known when it has gone.
+    let about = if mode == Mode::DryRun { "about " } else { "" };
+    let about_total = if purged.for_size > 0 { about } else { "" };
+    let mut text = format!("{verb} {about_total}{total} records\n");
     let mut line = |n: u64, what: &str| {
         // Writing to a text cannot fail.
         let _ = writeln!(text, "{n:>12}  {what}");
@@ -63,9 +66,9 @@ fn report(purged: &Purged, mode: Mode) -> String {
     for (rule, n) in &purged.records {
         line(*n, rule);
     }
-    let about = if mode == Mode::DryRun { ", roughly" } else { "" };
+    let roughly = if mode == Mode::DryRun { ", roughly" } else { "" };
     if purged.for_size > 0 {
-        line(purged.for_size, &format!("for retention.database_bytes_max{about}"));
+        line(purged.for_size, &format!("for retention.database_bytes_max{roughly}"));
     }
     let fleet = &purged.fleet;
     let _ = writeln!(
@@ -73,16 +76,14 @@ fn report(purged: &Purged, mode: Mode) -> String {
         "{verb} {} actions, {} commands, {} agents, {} endpoints, {} refused enrolments of the fleet",
         fleet.actions, fleet.commands, fleet.agents, fleet.endpoints, fleet.refusals
     );
+    let _ = writeln!(text, "{verb} {} entries of the audit log", purged.audit_entries);
     if mode == Mode::Apply {
-        let _ = writeln!(
-            text,
-            "{verb} {} strings that no record has any more, {} entries of the audit log, sessions and tokens",
-            purged.strings, purged.others
-        );
+        let _ = writeln!(text, "{verb} {} strings that no record has any more", purged.strings);
     }
     if purged.bytes_over > 0 {
-        let is = if mode == Mode::DryRun { "is" } else { "stays" };
-        let _ = writeln!(text, "The database {is} {} bytes over its limit", purged.bytes_over);
+        let stays = if mode == Mode::DryRun { "would stay" } else { "stays" };
+        let over = purged.bytes_over;
+        let _ = writeln!(text, "The database {stays} {about}{over} bytes over retention.database_bytes_max");
     }
     text
 }

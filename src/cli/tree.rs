@@ -111,6 +111,14 @@ mod tests {
     }
 
     #[test]
+    fn no_first_sentence_is_cut_in_a_name() {
+        for node in nodes() {
+            let sentence = first_sentence(&node.filled(node.info.description));
+            assert!(sentence.ends_with(|c: char| c.is_alphanumeric() || c == ')'), "{sentence}");
+        }
+    }
+
+    #[test]
     fn the_tree_begins_with_the_program_and_has_what_is_below_it() {
         let names: Vec<String> = nodes().iter().map(|node| node.name(" ")).collect();
         assert_eq!(names[0], "muster");

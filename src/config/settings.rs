@@ -140,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn no_help_has_more_than_one_blank_in_a_row() {
+        for setting in SETTINGS.iter() {
+            assert!(!setting.help.contains("  "), "{}", setting.key);
+        }
+    }
+
+    #[test]
     fn every_word_of_a_choice_is_kept() {
         for setting in SETTINGS.iter() {
             let Kind::Choice(words) = setting.kind else { continue };

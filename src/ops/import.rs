@@ -196,7 +196,7 @@ impl Reading {
             Reading::Ndjson(unknown) => Ok(from_json(&row.bytes, limits, unknown)),
             Reading::Csv { head: Some(head), .. } => Ok(head.item(&row.bytes, limits)),
             Reading::Csv { head, unknown } => {
-                let bytes = row.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&row.bytes);
+                let bytes = &row.bytes;
                 if !bytes.starts_with(b"#") && !bytes.trim_ascii().is_empty() {
                     *head = Some(CsvHead::read(bytes, unknown)?);
                 }
@@ -313,8 +313,14 @@ impl Run<'_> {
             item => item,
         };
         let is_cut = is_cut && item.is_some();
+        // Else the batch tells when it is stored.
+        let is_held = match &item {
+            Some(Ok(item)) if self.is_dry_run => self.import.is_held(item)?,
+            _ => false,
+        };
         match item {
             None => {}
+            Some(Ok(_)) if is_held => self.progress.rows_known += 1,
             Some(Err(reason)) => self.reject(row, &reason, batch)?,
             Some(Ok(ImportItem::Record(record, at))) if self.import.is_known(&record, at)? => {
                 self.progress.rows_known += 1;

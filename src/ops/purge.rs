@@ -3,6 +3,7 @@
 //! large. What is over in the fleet is `ops::fleet::retention`; when all this runs by itself is `daily`.
 
 mod daily;
+mod estimate;
 mod size;
 
 pub use daily::Purging;
@@ -38,15 +39,15 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, u64, &str) -> bool;
 pub struct Purged {
     /// Records for each rule, by its text, in the order of the configuration, and first those that no rule matches.
     pub records: Vec<(String, u64)>,
-    /// Records for the size of the database.
+    /// Records for the size of the database; roughly where nothing is changed.
     pub for_size: u64,
     /// What was over in the fleet.
     pub fleet: FleetPurge,
     /// Classifications, builds and hardware profiles that no record has any more; 0 where nothing is changed.
     pub strings: usize,
-    /// Entries of the audit log, sessions and tokens that have ended.
-    pub others: usize,
-    /// By how many bytes the database stays over its limit.
+    /// Entries of the audit log.
+    pub audit_entries: usize,
+    /// By how many bytes the database stays over its limit; roughly where nothing is changed.
     pub bytes_over: u64,
 }
 
@@ -63,11 +64,13 @@ pub fn purge(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -> Re
         fleet: parts.run(|progress| purge_fleet(app, actor, mode, progress)),
         ..Purged::default()
     };
+    purged.audit_entries = parts.run(|_| purge_audit(app, mode, now));
     if mode == Mode::DryRun {
-        (purged.for_size, purged.bytes_over) = parts.run(|_| size::would_remove(app));
+        (purged.for_size, purged.bytes_over) =
+            parts.run(|progress| estimate::would_remove(app, now, progress));
         return parts.finish().map(|()| purged);
     }
-    purged.others = parts.run(|_| purge_others(app, now));
+    parts.run(|_| app.store.delete_past_new_values(now));
     purged.strings = parts.run(|_| app.store.sweep_strings());
     (purged.for_size, purged.bytes_over) = parts.run(|progress| size::enforce(app, actor, progress));
     if parts.error.is_none() {
@@ -194,12 +197,13 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Entries of the audit log by their age, and what bounded the new strings of past days.
-fn purge_others(app: &App, now: i64) -> Result<usize> {
+/// Entries of the audit log by their age.
+fn purge_audit(app: &App, mode: Mode, now: i64) -> Result<usize> {
     let days = app.config.retention.audit_days;
-    let audit = match days {
-        0 => 0,
-        days => app.store.delete_audit_before(now - days * crate::model::time::DAY_SECS)?,
-    };
-    Ok(audit + app.store.delete_past_new_values(now)?)
+    let before = now - days * crate::model::time::DAY_SECS;
+    match mode {
+        _ if days == 0 => Ok(0),
+        Mode::Apply => app.store.delete_audit_before(before),
+        Mode::DryRun => app.store.count_audit_before(before),
+    }
 }

@@ -108,6 +108,8 @@ pub struct StoreFigures {
     pub backed_up_at: Option<i64>,
     /// When retention last ran.
     pub purged_at: Option<i64>,
+    /// By how many bytes the last purge could not bring the database under its limit.
+    pub database_bytes_over: i64,
     /// The fleet.
     pub fleet: FleetFigures,
 }
@@ -192,6 +194,7 @@ fn read(connection: &Connection, now: i64) -> Result<StoreFigures> {
         checked_at: time(inspect::CHECKED_AT)?,
         backed_up_at: time(inspect::BACKED_UP_AT)?,
         purged_at: time(retention::PURGED_AT)?,
+        database_bytes_over: time(retention::BYTES_OVER)?.unwrap_or_default(),
         fleet: fleet_figures(connection)?,
     })
 }

@@ -179,12 +179,37 @@ impl Import {
         self.rejects_path = path;
     }
 
+    /// The blacklist with what the file brought so far.
+    fn blacklist(&mut self) -> Result<&mut BlacklistState> {
+        match &mut self.blacklist {
+            Some(state) => Ok(state),
+            empty => Ok(empty.insert(load_blacklist(&self.connection)?)),
+        }
+    }
+
+    /// True where an entry of the blacklist, or a note about a function, would change nothing; for a record see
+    /// [`Import::is_known`].
+    pub fn is_held(&mut self, item: &ImportItem) -> Result<bool> {
+        match item {
+            ImportItem::Record(..) => Ok(false),
+            ImportItem::Blacklisted(entry) => Ok(self.blacklist()?.entries().contains(entry)),
+            ImportItem::Guilty { function, module, comment, is_hidden } => {
+                let mut find = self.connection.prepare_cached(
+                    "SELECT comment, is_hidden FROM functions WHERE name = ?1 AND module = ?2",
+                )?;
+                let held = find.query_row(rusqlite::params![function_name(function), module], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?))
+                });
+                Ok(held.optional()?.is_some_and(|(held, is_held_hidden)| {
+                    (comment.is_empty() || !held.is_empty()) && (is_held_hidden || !is_hidden)
+                }))
+            }
+        }
+    }
+
     /// True where the blacklist has room for an entry, which then counts as being in it.
     pub fn takes_entry(&mut self, entry: &Entry) -> Result<bool> {
-        let state = match &mut self.blacklist {
-            Some(state) => state,
-            None => self.blacklist.insert(load_blacklist(&self.connection)?),
-        };
+        let state = self.blacklist()?;
         let is_shipped = state.is_default_on && default_entries().any(|shipped| shipped == entry);
         if is_shipped || state.own.contains(entry) {
             return Ok(true);

@@ -42,6 +42,10 @@ pub struct CurrentInspection {
     pub backed_up_at: Option<i64>,
     /// When retention last ran.
     pub purged_at: Option<i64>,
+    /// Bytes of the file that are in use.
+    pub used_bytes: u64,
+    /// By how many bytes the last purge could not bring it under its limit.
+    pub bytes_over: u64,
     /// Since when the daily purge waits, because the clock is far ahead of the one before it.
     pub clock_doubted_at: Option<i64>,
 }
@@ -69,6 +73,7 @@ fn current(connection: &Connection) -> Result<CurrentInspection> {
     let time = |name: &str| -> Result<Option<i64>> {
         Ok(meta::meta(connection, name)?.and_then(|text| text.parse().ok()))
     };
+    let pages = |name| Ok::<_, rusqlite::Error>(open::pragma(connection, name)?.unsigned_abs());
     Ok(CurrentInspection {
         records: one("SELECT sum(records) FROM severities")?.unwrap_or_default(),
         newest_received_at: one(
@@ -79,6 +84,8 @@ fn current(connection: &Connection) -> Result<CurrentInspection> {
         checked_at: time(CHECKED_AT)?,
         backed_up_at: time(BACKED_UP_AT)?,
         purged_at: time(retention::PURGED_AT)?,
+        used_bytes: pages("page_count")?.saturating_sub(pages("freelist_count")?) * pages("page_size")?,
+        bytes_over: time(retention::BYTES_OVER)?.unwrap_or_default().unsigned_abs(),
         clock_doubted_at: time(retention::DOUBTED_AT)?,
     })
 }

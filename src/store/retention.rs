@@ -21,7 +21,7 @@ const ROWS_PER_CHANGE_MAX: i64 = 500;
 /// When records were last looked at for their age.
 pub(super) const PURGED_AT: &str = "purged_at";
 /// Bytes by which the database could not be brought under its limit.
-const BYTES_OVER: &str = "database_bytes_over";
+pub(super) const BYTES_OVER: &str = "database_bytes_over";
 /// Since when the clock is so far ahead that the daily purge waits.
 pub(super) const DOUBTED_AT: &str = "purge_doubted_at";
 
@@ -73,6 +73,26 @@ impl Store {
         let sql = format!("{TRAITS} WHERE id >= ?1 AND id < ?2 ORDER BY id");
         let end = end.min(first.saturating_add(WINDOW_RECORDS));
         self.traits(&sql, rusqlite::params![first, end], has_machine_id)
+    }
+
+    /// The next records from `first` on and below `end`, ascending, each with the bytes that its payload takes, and the
+    /// id behind the last.
+    pub fn record_traits_and_bytes(&self, first: i64, end: i64) -> Result<(Vec<(RecordTraits, u64)>, i64)> {
+        // The payloads' pages are read too, so a reading is of fewer.
+        let end = end.min(first.saturating_add(WINDOW_RECORDS / 4));
+        let records = self.read(READ_MOST, |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, received_at, severity, classification_id, machine_id, octet_length(payload)
+                 FROM records JOIN payloads ON record_id = id WHERE id >= ?1 AND id < ?2 ORDER BY id",
+            )?;
+            let mut rows = statement.query([first, end])?;
+            let mut records = Vec::new();
+            while let Some(row) = rows.next()? {
+                records.push((traits_of(row, true)?, row.get::<_, i64>(5)?.unsigned_abs()));
+            }
+            Ok(records)
+        })?;
+        Ok((records, end))
     }
 
     /// The records of a severity with ids from the first of `ids` on and below the second, ascending, at most
@@ -130,6 +150,15 @@ impl Store {
         })
     }
 
+    /// What a database without rows takes: a page for each table and index.
+    pub fn empty_bytes(&self) -> Result<u64> {
+        self.read(READ_MOST, |connection| {
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE rootpage > 0";
+            let pages: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            Ok((pages * open::pragma(connection, "page_size")?).unsigned_abs())
+        })
+    }
+
     /// When retention ran last; none where it never did.
     pub fn purged_at(&self) -> Result<Option<i64>> {
         self.read(READ_MOST, |connection| number(connection, PURGED_AT))
@@ -170,6 +199,15 @@ impl Store {
     /// Notes by how many bytes it could not be brought there.
     pub fn set_database_bytes_over(&self, bytes: u64) -> Result<()> {
         self.writer().change(false, move |write| set_meta(write.connection, BYTES_OVER, &bytes.to_string()))
+    }
+
+    /// How many entries of the audit log are from before `before`.
+    pub fn count_audit_before(&self, before: i64) -> Result<usize> {
+        self.read(READ_MOST, |connection| {
+            let sql = "SELECT count(*) FROM audit WHERE changed_at < ?1";
+            let n: i64 = connection.prepare_cached(sql)?.query_row([before], |row| row.get(0))?;
+            Ok(usize::try_from(n).unwrap_or(0))
+        })
     }
 
     /// Deletes entries of the audit log before `before`; how many.

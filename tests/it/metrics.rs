@@ -208,3 +208,21 @@ fn promtool_finds_nothing_to_complain_of_where_it_is_installed() {
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.trim().is_empty(), "{said}");
 }
+
+#[test]
+fn the_limit_of_the_size_is_told_where_there_is_one() {
+    assert!(!scrape(&Server::start()).contains_key("muster_database_bytes_max"));
+    let server = Server::start_with(Options {
+        config: Some("[retention]\ndatabase_bytes_max = \"5 MiB\"\n".to_owned()),
+        ..Options::default()
+    });
+    let database = rusqlite::Connection::open(server.data_dir.join("muster.db")).unwrap();
+    let told = |server| {
+        let figures = scrape(server);
+        (figures["muster_database_bytes_max"], figures["muster_database_bytes_over"])
+    };
+    assert_eq!(told(&server), (f64::from(5 << 20), 0.0));
+    let missed = "INSERT OR REPLACE INTO meta (name, value) VALUES ('database_bytes_over', '77')";
+    database.execute(missed, []).unwrap();
+    assert_eq!(told(&server), (f64::from(5 << 20), 77.0));
+}

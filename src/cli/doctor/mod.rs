@@ -137,6 +137,7 @@ impl DoctorCommand {
             if let Some(current) = found.and_then(|found| found.current) {
                 findings.push(files::record_times(&current, now));
                 findings.push(files::retention(&current, now));
+                findings.extend(files::size(&current, config.retention.database_bytes_max));
                 findings.push(files::backups(&current, now));
                 findings.push(files::accounts(&current));
             }

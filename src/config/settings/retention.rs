@@ -52,7 +52,7 @@ pub(super) const ROWS: &[Setting] = &[
         kind: Kind::BytesOrNone(4 * MIB, TIB),
         default: DefaultValue::Number(0),
         help: "The database is kept under so many bytes by removing the oldest records of the least severity first; 0 for no limit,\n\
-               otherwise at least 4 MiB.                What a rule keeps for ever is spared.",
+               otherwise at least 4 MiB. What a rule keeps for ever is spared.",
         set: |config, value| config.retention.database_bytes_max = value.into_number(),
         get: |config| Value::Number(config.retention.database_bytes_max),
     },

@@ -218,6 +218,27 @@ pub fn retention(current: &CurrentInspection, now: i64) -> Finding {
     }
 }
 
+/// The database against `retention.database_bytes_max`; none where there is no limit.
+pub fn size(current: &CurrentInspection, bytes_max: u64) -> Option<Finding> {
+    const CHECK: &str = "size limit";
+    let (used, max) = (current.used_bytes, shown_bytes(bytes_max));
+    let message = format!("the database uses {} of {max}", shown_bytes(used));
+    match bytes_max {
+        0 => None,
+        _ if used <= bytes_max => Some(Finding::ok(CHECK, message)),
+        _ if current.bytes_over > 0 => Some(Finding::warn(
+            CHECK,
+            format!("{message}, and the last purge found nothing more that may go"),
+            "raise retention.database_bytes_max, or change retention.rules that keep for ever",
+        )),
+        _ => Some(Finding::warn(
+            CHECK,
+            message,
+            "the next purge removes the oldest records; `muster purge` does it now",
+        )),
+    }
+}
+
 /// The copies of the database that an upgrade or a restore left, which hold what was deleted since.
 pub fn copies(dir: &Path, now: i64) -> Vec<Finding> {
     let entries = fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok());
@@ -252,6 +273,25 @@ pub fn accounts(current: &CurrentInspection) -> Finding {
 mod tests {
     use super::*;
     use crate::ops::doctor::Level;
+
+    #[test]
+    fn a_database_over_its_limit_is_warned_of() {
+        // Used, over after the last purge, limit; what is found, and a word of its remedy.
+        let cases = [
+            (10, 0, 0, None),
+            (100, 0, 100, Some((Level::Ok, ""))),
+            (101, 0, 100, Some((Level::Warn, "muster purge"))),
+            (145, 45, 100, Some((Level::Warn, "raise"))),
+            (90, 45, 100, Some((Level::Ok, ""))),
+        ];
+        for (used_bytes, bytes_over, bytes_max, expected) in cases {
+            let current = CurrentInspection { used_bytes, bytes_over, ..CurrentInspection::default() };
+            let found = size(&current, bytes_max);
+            assert_eq!(found.as_ref().map(|found| found.level), expected.map(|(level, _)| level));
+            let remedy = found.and_then(|found| found.remedy).unwrap_or_default();
+            assert!(remedy.contains(expected.map_or("", |(_, word)| word)), "{remedy}");
+        }
+    }
 
     #[test]
     fn what_is_old_or_ahead_is_warned_of() {

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const KNOWN_BY_BYTES: u64 = 1 << 20;
 /// Of what it holds so much is looked at to tell its format, and at least its first line.
 const BEGINNING_BYTES: u64 = 64 << 10;
+/// Some editors and spreadsheets put it before a text; it is no part of it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// An open file.
@@ -58,8 +60,8 @@ impl Source {
         Ok(Source { name, digest, total_bytes, reader, read_bytes })
     }
 
-    /// The beginning of what it holds, with its first line where that has at most `line_bytes_max`, and a reader of all
-    /// of it.
+    /// The beginning of what it holds (behind a byte order mark), with its first line where that has at most `line_bytes_max`, and a reader of all
+    /// that.
     pub fn into_parts(self, line_bytes_max: usize) -> (Vec<u8>, impl BufRead) {
         let mut reader = self.reader;
         let mut beginning = Vec::new();
@@ -72,6 +74,9 @@ impl Source {
                 break failure;
             }
         };
+        if beginning.starts_with(BYTE_ORDER_MARK) {
+            beginning.drain(..BYTE_ORDER_MARK.len());
+        }
         let rest: Box<dyn Read> = match failure {
             Some(error) => Box::new(Failing(Some(error))),
             None => reader,

@@ -41,7 +41,7 @@ pub fn render(app: &App, wire: Wire, with_fleet: bool) -> String {
     match &figures {
         Ok(figures) => {
             records(&mut text, figures);
-            database(&mut text, figures);
+            database(&mut text, app, figures);
             if with_fleet {
                 fleet(&mut text, figures);
                 accounts(&mut text, figures);
@@ -115,11 +115,18 @@ fn writer(text: &mut Text, app: &App) {
     text.one(Gauge, "muster_readers_max", "Reading connections there may be.", readers.max.into());
 }
 
-fn database(text: &mut Text, figures: &StoreFigures) {
+fn database(text: &mut Text, app: &App, figures: &StoreFigures) {
     let bytes = figures.database_bytes as f64;
     text.one(Gauge, "muster_database_bytes", "Bytes of the database file.", bytes);
     let help = "Bytes of the database file that nothing uses.";
     text.one(Gauge, "muster_database_free_bytes", help, figures.database_free_bytes as f64);
+    let bytes_max = app.config.retention.database_bytes_max;
+    if bytes_max > 0 {
+        let help = "Bytes under which retention keeps the database, its free ones aside.";
+        text.one(Gauge, "muster_database_bytes_max", help, bytes_max as f64);
+        let help = "By how many bytes the last purge could not bring it there.";
+        text.one(Gauge, "muster_database_bytes_over", help, figures.database_bytes_over as f64);
+    }
     let times = [
         ("muster_database_checked_timestamp_seconds", "When no damage was last found.", figures.checked_at),
         ("muster_backup_timestamp_seconds", "When a backup was last made.", figures.backed_up_at),

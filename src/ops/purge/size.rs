@@ -6,12 +6,13 @@ use super::{Judge, Progress, ended, retention};
 use crate::error::Result;
 use crate::model::audit::{Actor, Audit};
 use crate::model::record::Severity;
+use crate::model::retention::Verdict;
 use crate::ops::App;
 use crate::store::{Chosen, Deletion, RecordTraits};
 use std::collections::VecDeque;
 
 /// Once over the limit, the database is brought to this many hundredths of it, so that this is not needed every time.
-const GOAL_PERCENT: u64 = 95;
+pub(super) const GOAL_PERCENT: u64 = 95;
 /// The page warns from here on.
 const WARN_PERCENT: u64 = 90;
 /// Most records that are deleted before the size is looked at again.
@@ -42,15 +43,6 @@ pub fn size_warning(app: &App) -> Result<Option<SizeWarning>> {
     }
     let is_goal_missed = used_bytes > bytes_max && app.store.database_bytes_over()? > 0;
     Ok(Some(SizeWarning { used_bytes, bytes_max, is_goal_missed }))
-}
-
-/// Roughly how many records would go, and by how many bytes the database is over its limit now.
-pub(super) fn would_remove(app: &App) -> Result<(u64, u64)> {
-    let (used, max) = (app.store.database_bytes()?.used, app.config.retention.database_bytes_max);
-    if max == 0 || used <= max {
-        return Ok((0, 0));
-    }
-    Ok((records_of_bytes(app, used, used - max / 100 * GOAL_PERCENT)?, used - max))
 }
 
 /// How many records take so many of the bytes that are used, on an average.
@@ -86,6 +78,11 @@ pub(super) fn enforce(app: &App, actor: &Actor, progress: Progress<'_>) -> Resul
     Ok((deletion.n_deleted(), over))
 }
 
+/// False for what a rule keeps for ever.
+pub(super) fn may_go(verdict: Verdict) -> bool {
+    verdict.rule.is_none() || verdict.days > 0
+}
+
 /// Removes the oldest of a severity until the goal is reached; false where there is no more of it that may go.
 fn remove_oldest(
     app: &App,
@@ -113,7 +110,7 @@ fn remove_oldest(
             let Some(record) = oldest.next(app)? else { break };
             n_looked += 1;
             let verdict = judge.verdict(&record)?;
-            if verdict.rule.is_none() || verdict.days > 0 {
+            if may_go(verdict) {
                 chosen.push(Chosen { id: record.id, reason: 0 });
             }
         }

@@ -147,3 +147,13 @@ fn a_dry_run_stores_nothing() {
     let tables = "SELECT (SELECT count(*) FROM imports) + (SELECT count(*) FROM audit) + (SELECT count(*) FROM blacklist)";
     assert_eq!(database(&data).query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
+
+#[test]
+fn a_dry_run_of_what_is_imported_finds_nothing_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    super::fill(&data, &super::plain(1));
+    let (_, errors, _) = import(directory.path(), &data, "original.sql", &[]);
+    let (said, _, _) = import(directory.path(), &data, "original.sql", &["--dry-run"]);
+    assert!(said.contains("0 rows would be stored, 10 known, 5 rejected"), "{said}{errors}");
+}

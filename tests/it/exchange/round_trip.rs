@@ -178,3 +178,19 @@ fn an_output_file_is_there_whole_or_not_at_all() {
     assert!(stderr(&output).contains("Cannot write"), "{}", stderr(&output));
     assert!(stderr(&output).contains("no/such/place"));
 }
+
+#[test]
+fn a_byte_order_mark_before_a_file_is_passed_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let from = directory.path().join("from");
+    super::fill(&from, &super::plain(2));
+    for format in ["ndjson", "csv"] {
+        let text = super::done(&super::muster(&from, &["export", "--format", format]));
+        let file = directory.path().join(format);
+        std::fs::write(&file, format!("\u{feff}{text}")).unwrap();
+        let to = directory.path().join(format!("to-{format}"));
+        let said = super::done(&super::muster(&to, &["import", file.to_str().unwrap()]));
+        assert!(said.contains("2 rows stored, 0 known, 0 rejected"), "{said}");
+        assert_eq!(super::contents(&to), super::contents(&from));
+    }
+}

@@ -127,3 +127,23 @@ fn what_a_wrong_clock_received_goes_by_its_own_time() {
     place.run_well(&["purge"]);
     assert_eq!(place.ids(), [3, 6, 7, 9]);
 }
+
+#[test]
+fn a_dry_run_counts_old_entries_of_the_audit_log() {
+    let place = Place::new("");
+    let now = muster::clock::Clock::system().now();
+    for days in [800, 800, 700] {
+        database(&place.data_dir())
+            .execute(
+                "INSERT INTO audit (changed_at, actor, origin, action, subject) VALUES (?1, 'a', '', 'x.y', 'z')",
+                [now - days * DAY_SECS],
+            )
+            .unwrap();
+    }
+    let told = place.run_well(&["purge", "--dry-run"]);
+    assert!(told.contains("Would remove 2 entries of the audit log"), "{told}");
+    assert_eq!(place.audit().len(), 3);
+    let told = place.run_well(&["purge"]);
+    assert!(told.contains("Removed 2 entries of the audit log"), "{told}");
+    assert_eq!(place.audit().len(), 1);
+}

@@ -8,6 +8,7 @@ use crate::support::Server;
 use crate::support::server::Options;
 use muster::clock::Clock;
 use muster::model::record::{NewRecord, Severity};
+use muster::model::time::DAY_SECS;
 
 /// Records of all severities with payloads that do not shrink.
 fn large(n: u64) -> Vec<(NewRecord, i64)> {
@@ -121,4 +122,50 @@ fn a_goal_that_cannot_be_reached_is_told() {
     place.run_well(&["purge"]);
     assert_eq!(place.number("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'database_bytes_over'"), 0);
     assert!(!page(&place, &roomy).contains("retention.database_bytes_max"));
+}
+
+/// What an output says for the age, for the size, and of the limit.
+fn told(out: &str) -> (u64, u64, bool) {
+    let number = |what: &str| {
+        let line = out.lines().find(|line| line.contains(what));
+        line.map_or(0, |line| line.split_whitespace().next().unwrap().parse().unwrap())
+    };
+    (
+        number("no rule, days="),
+        number("for retention.database_bytes_max"),
+        out.contains("over retention.data"),
+    )
+}
+
+#[test]
+fn a_dry_run_tells_about_what_goes() {
+    // Days without a rule, rules, the limit in hundredths of what is used; whether any goes for the size, and whether
+    // the limit stays missed.
+    let cases = [
+        // Age alone brings it under.
+        ("10", "", 60, false, false),
+        // Age and some more.
+        ("15", "", 40, true, false),
+        ("0", "", 60, true, false),
+        // Severities 2 to 4 are kept for ever.
+        ("0", "\"severity=2 days=0\",\"severity=3 days=0\",\"severity=4 days=0\"", 50, true, true),
+        ("0", "\"classification=org.* days=0\"", 50, false, true),
+    ];
+    let place = Place::new("");
+    let now = Clock::system().now();
+    let aged = large(1_000).into_iter().zip(0_i64..);
+    place.load(aged.map(|((record, _), n)| (record, now - (1_000 - n) * DAY_SECS / 50 - 3_600)));
+    let whole = std::fs::read(place.data_dir().join("muster.db")).unwrap();
+    for (days, rules, percent, is_any, is_missed) in cases {
+        std::fs::write(place.data_dir().join("muster.db"), &whole).unwrap();
+        let limit = used(&place) * percent / 100;
+        place.configure(&config(limit, rules).replace("days = 0", &format!("days = {days}")));
+        let before = place.run_well(&["purge", "--dry-run"]);
+        let after = place.run_well(&["purge"]);
+        let ((age, size, missed), (age_after, size_after, missed_after)) = (told(&before), told(&after));
+        assert_eq!((age, missed), (age_after, missed_after), "{before}{after}");
+        assert_eq!((size > 0, missed), (is_any, is_missed), "{before}{after}");
+        assert!(size.abs_diff(size_after) <= 100 && age + size <= 1_000, "{before}{after}");
+        assert_eq!(before.starts_with("Would remove about"), is_any, "{before}");
+    }
 }
