@@ -4,6 +4,7 @@
 use crate::cli::input::read_file;
 use crate::cli::{actor, open_app, print};
 use crate::error::Result;
+use crate::model::visible::plain;
 use crate::ops::fleet::acl;
 use crate::store::Missing;
 use crate::store::fleet::AclModule;
@@ -193,7 +194,7 @@ impl ShowCommand {
 fn entry_text(entry: &AclModule) -> String {
     let mut text = format!("{} needs {}\n", entry.module, entry.minimum_weight);
     for row in &entry.weights {
-        let name: String = row.name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        let name = plain(&row.name);
         let disabled = if row.is_active { "" } else { " (disabled: does not count)" };
         let (id, fingerprint) = (row.investigator_id, &row.fingerprint);
         text.push_str(&format!("  {:>7}  {fingerprint}  {id} {name}{disabled}\n", row.weight));

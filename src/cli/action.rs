@@ -9,6 +9,7 @@ use crate::cli::{actor, open_app, print};
 use crate::error::{Error, Result};
 use crate::model::action::{ACTION_BYTES_MAX, Action};
 use crate::model::command::ActionStatus;
+use crate::model::visible::plain;
 use crate::ops::App;
 use crate::ops::fleet::preview::{Preview, preview, require_confirmed};
 use crate::ops::fleet::spooling::after_cancel;
@@ -291,7 +292,7 @@ impl PreviewCommand {
         let found = preview(&app, &target)?;
         let mut text = format!("{}\n", agents(&found));
         for name in &found.names {
-            text.push_str(&format!("  {}\n", show::one_line(name)));
+            text.push_str(&format!("  {}\n", plain(name)));
         }
         let more = found.agents - found.names.len() as i64;
         if more > 0 {

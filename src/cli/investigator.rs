@@ -6,6 +6,7 @@ use crate::cli::{actor, open_app, print};
 use crate::error::Result;
 use crate::model::investigator::{Permission, Permissions};
 use crate::model::time::utc_text;
+use crate::model::visible::plain;
 use crate::ops::App;
 use crate::ops::fleet::investigators::{self, Adding, Changing};
 use crate::pgp::KEY_BYTES_MAX;
@@ -345,9 +346,4 @@ fn permissions_text(permissions: Permissions) -> String {
             has.map(|one| one.word()).collect::<Vec<_>>().join(",")
         }
     }
-}
-
-/// A name without what would move a terminal's cursor.
-fn plain(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

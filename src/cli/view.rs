@@ -8,6 +8,7 @@ use crate::custom::{Cut, Definition, Mistake, SAMPLES};
 use crate::error::{Error, Result};
 use crate::model::filter::shortened;
 use crate::model::nearest::nearest;
+use crate::model::visible::plain;
 use crate::ops::custom::{CustomViews, check, read_view};
 use crate::store::{CustomQuery, CustomReader, Missing, Store, database_path};
 use argh::{ArgsInfo, FromArgs};
@@ -125,7 +126,7 @@ impl CheckCommand {
                 }
                 Err(mistake) => {
                     n_mistakes += 1;
-                    text.push_str(&format!("mistake at {}\n", one_line(mistake)));
+                    text.push_str(&format!("mistake at {}\n", plain(&mistake.to_string())));
                 }
             }
         }
@@ -169,13 +170,8 @@ fn heading(file: &str, definition: &Definition) -> String {
 /// All mistakes of a file, a line each.
 fn refused(file: &str, mistakes: &[Mistake]) -> Error {
     let lines: Vec<String> =
-        mistakes.iter().map(|mistake| format!("{file}: {}", one_line(mistake))).collect();
+        mistakes.iter().map(|mistake| format!("{file}: {}", plain(&mistake.to_string()))).collect();
     Error::usage(lines.join("\nmuster: "))
-}
-
-/// A mistake without what would move a terminal's cursor.
-fn one_line(mistake: &Mistake) -> String {
-    mistake.to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 impl ListCommand {
@@ -192,7 +188,7 @@ impl ListCommand {
                     n_broken += 1;
                     text.push_str(&format!("  /views/{}  has mistakes:\n", file.name));
                     for mistake in mistakes {
-                        text.push_str(&format!("    {}\n", one_line(mistake)));
+                        text.push_str(&format!("    {}\n", plain(&mistake.to_string())));
                     }
                 }
             }

@@ -3,6 +3,7 @@
 
 use crate::config::Loaded;
 use crate::config::settings::{SETTINGS, Setting};
+use crate::model::visible::plain;
 
 /// The data directory of the packages, the one setting that their file gives.
 const PACKAGED_DATA: &str = "data = \"/var/lib/muster\"";
@@ -18,7 +19,7 @@ pub fn show(loaded: &Loaded) -> String {
         begin_section(&mut text, &mut section, setting);
         let value = (setting.get)(&loaded.config).to_toml(setting.kind);
         let (_, name) = setting.section_and_name();
-        text.push_str(&format!("{name} = {value}  # {}\n", one_line(&source.to_string())));
+        text.push_str(&format!("{name} = {value}  # {}\n", plain(&source.to_string())));
     }
     text
 }
@@ -53,9 +54,4 @@ fn begin_section(text: &mut String, section: &mut &'static str, setting: &'stati
         *section = own;
         text.push_str(&format!("\n[{own}]\n"));
     }
-}
-
-/// A path may contain a line end, a comment must not.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

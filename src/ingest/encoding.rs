@@ -209,6 +209,14 @@ pub fn known_values(
         payload_len_bytes: body.len(),
         ..Values::default()
     });
-    let listed = KEYS.iter().map(|key| (*key, values.get(key).unwrap_or("").to_owned())).collect();
-    (listed, values.payload, values.payload_len_bytes)
+    (listed(&values), values.payload, values.payload_len_bytes)
+}
+
+/// What a person typed, as it counts: every key with its value, in the order of [`known_values`].
+pub fn corrected_values(typed: Vec<(String, String)>) -> Vec<(&'static str, String)> {
+    listed(&Values::corrected(typed, String::new()))
+}
+
+fn listed(values: &Values) -> Vec<(&'static str, String)> {
+    KEYS.iter().map(|key| (*key, values.get(key).unwrap_or("").to_owned())).collect()
 }

@@ -7,7 +7,7 @@
 mod encoding;
 mod rules;
 
-pub use encoding::{Encoding, encoding_of, known_values};
+pub use encoding::{Encoding, corrected_values, encoding_of, known_values};
 
 use crate::error::{Error, Kind};
 use crate::model::record::NewRecord;

@@ -25,4 +25,5 @@ pub mod retention;
 pub mod time;
 pub mod timestamp;
 pub mod version;
+pub mod visible;
 pub mod week;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A post that broke a rule and was kept aside, because its sender would else try it again for 20 hours.
 
+use serde_json::Value;
+
 /// A post before it is put into quarantine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewQuarantined {
@@ -14,6 +16,17 @@ pub struct NewQuarantined {
     pub body: Vec<u8>,
     /// True where the body was cut.
     pub is_body_cut: bool,
+}
+
+/// A field that a person corrected before a post was admitted, for the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CorrectedField {
+    /// Its JSON key.
+    pub name: &'static str,
+    /// As it was sent, empty where it could not be read; of a payload its length and digest.
+    pub before: Value,
+    /// As the person wrote it; of a payload its length and digest.
+    pub after: Value,
 }
 
 /// A post in quarantine.

@@ -66,7 +66,9 @@ pub fn change(
         AccountChange::EndSessions => "logged out",
     };
     let changed = app.store.change_account(name, change, last_admin(app, keeps_admin), actor.clone())?;
-    log::info!("Changed account {}: {what}", changed.account.name);
+    if changed.is_changed {
+        log::info!("Changed account {}: {what}", changed.account.name);
+    }
     Ok(changed)
 }
 

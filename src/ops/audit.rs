@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::audit::{AuditEntry, AuditFilter};
 use crate::model::csv_line::{guarded, line};
 use crate::model::time::utc_text;
+use crate::model::visible::plain;
 use crate::ops::App;
 use std::io::{self, Read};
 
@@ -88,10 +89,8 @@ fn entry_line(entry: &AuditEntry) -> Result<Vec<u8>> {
     ])
 }
 
-/// An entry for a terminal: no text of it can move the cursor or begin a line of its own.
+/// An entry for a terminal.
 fn entry_text(entry: &AuditEntry) -> String {
-    let plain =
-        |text: &str| -> String { text.chars().map(|c| if c.is_control() { '?' } else { c }).collect() };
     let mut text = format!(
         "{}  {} ({})  {}  {}\n",
         utc_text(entry.changed_at),

@@ -2,12 +2,14 @@
 //! What an admin does with a post in quarantine: admit it after correction, or drop it.
 
 use crate::error::{Error, Result};
-use crate::ingest::{accept_values, known_values};
+use crate::ingest::{accept_values, corrected_values, known_values};
 use crate::model::audit::Actor;
 use crate::model::pairs::Pairs;
-use crate::model::quarantine::Quarantined;
-use crate::model::record::Record;
+use crate::model::quarantine::{CorrectedField, Quarantined};
+use crate::model::record::{Record, hex};
 use crate::ops::{App, collect};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// The values that the correction form starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +51,7 @@ fn fields_of(head: &[u8]) -> Vec<(String, String)> {
 pub fn admit(app: &App, id: i64, form: &Pairs, actor: &Actor) -> Result<Record> {
     let sent = correction_of(&require(app, id)?);
     let (payload, len_bytes) = match form.first("payload_as_sent") {
-        Some("true") => (sent.payload, sent.payload_len_bytes),
+        Some("true") => (sent.payload.clone(), sent.payload_len_bytes),
         _ => {
             // A browser sends the line ends of a text area as CR LF.
             let payload = form.first("payload").unwrap_or("").replace("\r\n", "\n");
@@ -58,10 +60,34 @@ pub fn admit(app: &App, id: i64, form: &Pairs, actor: &Actor) -> Result<Record> 
         }
     };
     let record = accept_values(form.0.clone(), payload, len_bytes, sent.is_external, &app.ingest_limits())?;
-    let stored = app.store.admit_quarantined(id, &record, actor)?.ok_or_else(|| gone(id))?;
+    let corrected = corrected_fields(&sent, form, &record.payload);
+    let stored = app.store.admit_quarantined(id, &record, corrected, actor)?.ok_or_else(|| gone(id))?;
     let record = collect::as_stored(app, stored, record)?;
     log::info!("Admitted quarantined post {id} as record {}", record.id);
     Ok(record)
+}
+
+/// What a person changed of what was sent.
+fn corrected_fields(sent: &Correction, form: &Pairs, payload: &str) -> Vec<CorrectedField> {
+    let now = corrected_values(form.0.clone());
+    let fields = sent.values.iter().zip(&now).filter(|((_, before), (_, after))| before != after);
+    let mut corrected: Vec<CorrectedField> = fields
+        .map(|((_, before), (name, after))| CorrectedField {
+            name,
+            before: Value::from(before.as_str()),
+            after: Value::from(after.as_str()),
+        })
+        .collect();
+    if sent.payload != payload {
+        let (before, after) = (told_payload(&sent.payload), told_payload(payload));
+        corrected.push(CorrectedField { name: "payload", before, after });
+    }
+    corrected
+}
+
+/// A payload as the audit log keeps it: never itself.
+fn told_payload(payload: &str) -> Value {
+    json!({ "bytes": payload.len(), "sha256": hex(&Sha256::digest(payload.as_bytes())) })
 }
 
 /// Drops a post from quarantine. NotFound where it is gone.

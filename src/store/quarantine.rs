@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::model::audit::{Actor, Audit};
-use crate::model::quarantine::{NewQuarantined, Quarantined};
+use crate::model::quarantine::{CorrectedField, NewQuarantined, Quarantined};
 use crate::model::record::NewRecord;
 use crate::model::time::utc_text;
 use crate::store::record_insert::{PreparedRecord, Stored, insert_record};
@@ -77,16 +77,26 @@ impl Store {
     }
 
     /// Takes a post out of quarantine and stores the record made of it, both or neither. None where it was not there
-    /// any more; then nothing is stored.
-    pub fn admit_quarantined(&self, id: i64, record: &NewRecord, actor: &Actor) -> Result<Option<Stored>> {
+    /// any more; then nothing is stored. `corrected` goes into the audit log.
+    pub fn admit_quarantined(
+        &self,
+        id: i64,
+        record: &NewRecord,
+        corrected: Vec<CorrectedField>,
+        actor: &Actor,
+    ) -> Result<Option<Stored>> {
         let record = PreparedRecord::new(record)?;
         let actor = actor.clone();
         self.writer().change(true, move |write| {
-            let Some(before) = remove(write.connection, id)? else { return Ok(None) };
+            let Some(mut before) = remove(write.connection, id)? else { return Ok(None) };
             let stored = insert_record(write.connection, write.state, &record, write.now)?;
-            let audit = Audit::new(&actor, "quarantine.admit", format!("post {id}"))
-                .before(before)
-                .after(json!({ "record": stored.id, "is_new": stored.is_new }));
+            let mut after = json!({ "record": stored.id, "is_new": stored.is_new });
+            for field in &corrected {
+                before[field.name] = field.before.clone();
+                after[field.name] = field.after.clone();
+            }
+            let audit =
+                Audit::new(&actor, "quarantine.admit", format!("post {id}")).before(before).after(after);
             write.audit(&audit).map(|()| Some(stored))
         })
     }

@@ -2,6 +2,7 @@
 //! Text that came from outside, made fit to be seen: nothing in it is invisible, reorders what stands around it, or
 //! is longer than it should be. Escaping is maud's business.
 
+use crate::model::visible::is_hidden;
 use std::borrow::Cow;
 
 /// What begins nearly every classification of a Clear Linux client; lists leave it out.
@@ -49,13 +50,6 @@ pub fn runs(text: &str) -> Vec<(bool, Cow<'_, str>)> {
         rest = after;
     }
     runs
-}
-
-/// True for a character that a page would not show, or that would turn around the text beside it.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Escapes as Rust writes them, as in our messages: `\0`, `\r`, `\u{1b}`. The pictures of Unicode for them (␀) are

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::account::Scope;
 use crate::model::credentials::{check_token_days, checked_token_name};
 use crate::model::time::utc_text;
+use crate::model::visible::plain;
 use crate::ops::api_tokens;
 use crate::store::{Missing, TokenRow};
 use argh::{ArgsInfo, FromArgs};
@@ -140,5 +141,5 @@ fn token_text(row: &TokenRow, now: i64) -> String {
     };
     let used = row.used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", utc_text(at)));
     let (account, scope) = (&row.account_name, row.scope.word());
-    format!("{:>5}  {account:20}  {scope:7}  {until:29}  {used:28}  {}\n", row.id, row.name)
+    format!("{:>5}  {account:20}  {scope:7}  {until:29}  {used:28}  {}\n", row.id, plain(&row.name))
 }

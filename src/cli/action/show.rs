@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::model::time;
+use crate::model::visible::plain;
 use crate::store::fleet::ActionRow;
 
 /// One line of `list`.
@@ -15,28 +16,28 @@ pub fn line(row: &ActionRow) -> String {
         counters.done(),
         counters.total(),
         time::rfc3339(row.created_at),
-        one_line(&row.name)
+        plain(&row.name)
     )
 }
 
 /// What `show` prints.
 pub fn details(row: &ActionRow) -> Result<String> {
     let action = row.submitted()?;
-    let mut text = format!("Action {}: {}\n", row.id, one_line(&row.name));
+    let mut text = format!("Action {}: {}\n", row.id, plain(&row.name));
     let mut add = |what: &str, value: &str| text.push_str(&format!("{what:<12}{value}\n"));
     match row.reason.as_str() {
         "" => add("status", row.status.word()),
-        reason => add("status", &format!("{}: {}", row.status.word(), one_line(reason))),
+        reason => add("status", &format!("{}: {}", row.status.word(), plain(reason))),
     }
-    add("target", &one_line(&row.target));
+    add("target", &plain(&row.target));
     let from_to = format!("{} to {}", time::rfc3339(row.valid_from), time::rfc3339(row.expire_after));
     add("valid", &from_to);
     for operation in action.operations.iter().flatten() {
-        add("operation", &one_line(&operation.module));
+        add("operation", &plain(&operation.module));
     }
     for signer in &row.signers {
         let disabled = if signer.is_active { "" } else { ", disabled since" };
-        add("signed by", &format!("{} ({}{disabled})", one_line(&signer.name), signer.fingerprint));
+        add("signed by", &format!("{} ({}{disabled})", plain(&signer.name), signer.fingerprint));
     }
     add("accepted", &time::rfc3339(row.created_at));
     for (what, at) in [("started", row.started_at), ("finished", row.finished_at)] {
@@ -59,9 +60,4 @@ pub fn details(row: &ActionRow) -> Result<String> {
         add(&format!("  {what}"), &number.to_string());
     }
     Ok(text)
-}
-
-/// A text without what would move a terminal's cursor.
-pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -5,6 +5,7 @@ use crate::cli::{open_app, print};
 use crate::error::{Error, Result};
 use crate::model::pairs::Pairs;
 use crate::model::time::{age_text, rfc3339};
+use crate::model::visible::plain;
 use crate::ops::fleet::agent_search::{parse, search};
 use crate::store::Missing;
 use crate::store::fleet::AgentRow;
@@ -110,10 +111,10 @@ fn line_of(agent: &AgentRow, now: i64) -> String {
         agent.id,
         agent.status.word(),
         heard,
-        agent.name,
-        agent.version,
+        plain(&agent.name),
+        plain(&agent.version),
         agent.pid,
-        agent.queueloc
+        plain(&agent.queueloc)
     )
 }
 
@@ -178,8 +179,6 @@ impl ShowCommand {
             ("modules", list(&environment.modules)),
             ("tags", agent.tags.to_string()),
         ];
-        // What an agent says of its host must not move the cursor.
-        let shown = |text: &str| text.replace(char::is_control, "?");
-        print(&rows.map(|(name, text)| format!("{name:16}{}\n", shown(&text))).concat())
+        print(&rows.map(|(name, text)| format!("{name:16}{}\n", plain(&text))).concat())
     }
 }

@@ -4,6 +4,7 @@
 use crate::cli::{open_app, print};
 use crate::error::{Error, Result};
 use crate::http::{double_csv, offline_csv};
+use crate::model::visible::plain;
 use crate::ops::fleet::agents::{DAYS_MAX, DOUBLE_MINUTES, MINUTES_MAX, OfflineWindow, double, offline};
 use crate::store::Missing;
 use argh::{ArgsInfo, FromArgs};
@@ -51,7 +52,8 @@ impl OfflineCommand {
         if self.csv {
             return print(&String::from_utf8_lossy(&offline_csv(&list)?));
         }
-        let lines = list.offline.iter().map(|agent| format!("{}  {}\n", agent.last_heartbeat, agent.name));
+        let lines =
+            list.offline.iter().map(|agent| format!("{}  {}\n", agent.last_heartbeat, plain(&agent.name)));
         print(&lines.collect::<String>())
     }
 }
@@ -94,7 +96,12 @@ impl DoubleCommand {
             return print(&String::from_utf8_lossy(&double_csv(&list)?));
         }
         let lines = list.double.iter().map(|endpoint| {
-            format!("{:>5}  {}  {}\n", endpoint.count, endpoint.queueloc, endpoint.names.join(" "))
+            format!(
+                "{:>5}  {}  {}\n",
+                endpoint.count,
+                plain(&endpoint.queueloc),
+                plain(&endpoint.names.join(" "))
+            )
         });
         print(&lines.collect::<String>())
     }

@@ -7,6 +7,7 @@
 use crate::custom::{Definition, FILE_BYTES_MAX, Mistake, is_name, parse};
 use crate::error::{Error, Result};
 use crate::model::filter::shortened;
+use crate::model::visible::plain;
 use rustix::fs::OFlags;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -254,5 +255,5 @@ fn read_text(file: &File) -> Result<String, String> {
 
 /// A mistake in one line of the log, whatever the file put into it.
 fn one_line(mistake: &Mistake) -> String {
-    mistake.to_string().chars().take(500).map(|c| if c.is_control() { '?' } else { c }).collect()
+    plain(&mistake.to_string().chars().take(500).collect::<String>())
 }

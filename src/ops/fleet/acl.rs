@@ -72,8 +72,9 @@ pub fn set(
         .map(|(word, weight)| Ok((find(&investigators, word)?.id, *weight)))
         .collect::<Result<Vec<_>>>()?;
     let entry = checked(module, minimum, weights)?;
-    app.store.set_acl(vec![entry], false, actor)?;
-    log::info!("Changed the ACL entry {module}");
+    if app.store.set_acl(vec![entry], false, actor)? {
+        log::info!("Changed the ACL entry {module}");
+    }
     let entries = app.store.acl()?;
     entries.into_iter().find(|entry| entry.module == module).ok_or_else(|| no_entry(module))
 }
@@ -119,8 +120,9 @@ pub fn import(app: &App, json: &[u8], actor: &Actor) -> Result<usize> {
         entries.push(checked(module, entry.minimumweight, weights)?);
     }
     let count = entries.len();
-    app.store.set_acl(entries, true, actor)?;
-    log::info!("Imported an ACL of {count} entries");
+    if app.store.set_acl(entries, true, actor)? {
+        log::info!("Imported an ACL of {count} entries");
+    }
     Ok(count)
 }
 

@@ -232,13 +232,16 @@ pub fn is_token(app: &App, shown: &str) -> bool {
 /// Forgets the key of an endpoint, so that its next one binds: for a machine that was installed anew. NotFound where
 /// no agent of it was ever heard of.
 pub fn unbind(app: &App, queueloc: &str, actor: &Actor) -> Result<()> {
-    if !app.store.unbind_endpoint(queueloc, actor)? {
-        let queueloc = crate::model::filter::shortened(queueloc);
-        return Err(Error::not_found(format!(
-            "There is no endpoint {queueloc}; `muster agent list` names those that there are"
-        )));
+    match app.store.unbind_endpoint(queueloc, actor)? {
+        Some(true) => log::info!("Unbound endpoint {queueloc:?}; its next key binds"),
+        Some(false) => {}
+        None => {
+            let queueloc = crate::model::filter::shortened(queueloc);
+            return Err(Error::not_found(format!(
+                "There is no endpoint {queueloc}; `muster agent list` names those that there are"
+            )));
+        }
     }
-    log::info!("Unbound endpoint {queueloc:?}; its next key binds");
     Ok(())
 }
 

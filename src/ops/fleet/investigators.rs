@@ -76,7 +76,11 @@ pub fn change(app: &App, id: i64, changing: Changing, actor: &Actor) -> Result<C
         },
         keeps_admin: changing.keeps_admin,
     };
-    let investigator = app.store.change_investigator(id, change, actor)?.ok_or_else(|| gone(id))?;
+    let changed = app.store.change_investigator(id, change, actor)?.ok_or_else(|| gone(id))?;
+    let investigator = changed.row;
+    if !changed.is_changed {
+        return Ok(Changed { investigator, api_key: None });
+    }
     let words = investigator.permissions.words().join(",");
     log::info!(
         "Changed investigator {id}: {}, permissions {}, {}",

@@ -72,7 +72,9 @@ impl AccountChange {
             AccountChange::Role(role) => row.role == *role,
             AccountChange::Disable => !row.is_active,
             AccountChange::Enable => row.is_active,
-            _ => false,
+            AccountChange::EndSessions => row.n_sessions == 0,
+            AccountChange::Password(None) => !row.has_password && row.n_sessions == 0,
+            AccountChange::Password(Some(_)) | AccountChange::Remove => false,
         }
     }
 }
@@ -82,6 +84,8 @@ impl AccountChange {
 pub struct Changed {
     /// As it is, or as it was where it is gone.
     pub account: AccountRow,
+    /// False where it was so already.
+    pub is_changed: bool,
     /// Sessions that were ended.
     pub n_ended: usize,
     /// True where an active admin is left who can log in.
@@ -113,6 +117,9 @@ impl Store {
     pub fn end_all_sessions(&self, actor: Actor) -> Result<usize> {
         self.writer().change(false, move |write| {
             let n_ended = write.connection.execute("DELETE FROM sessions", [])?;
+            if n_ended == 0 {
+                return Ok(0);
+            }
             let audit = Audit::new(&actor, "account.logout", "all accounts");
             insert_audit(write.connection, write.now, &audit.after(json!({ "sessions_ended": n_ended })))?;
             Ok(n_ended)
@@ -162,7 +169,7 @@ fn apply(
     let before = by_name(connection, name)?.ok_or_else(|| gone(name))?;
     if change.is_already(&before) {
         let has_admin = has_admin(connection, last_admin.without_password)?;
-        return Ok(Changed { account: before, n_ended: 0, has_admin, has_accounts: true });
+        return Ok(Changed { account: before, is_changed: false, n_ended: 0, has_admin, has_accounts: true });
     }
     let (id, now) = (before.id, write.now);
     let n_ended = connection.prepare_cached("DELETE FROM sessions WHERE account_id = ?1")?.execute([id])?;
@@ -196,7 +203,7 @@ fn apply(
     insert_audit(connection, now, &entry(change, actor, &before, after.as_ref(), n_ended))?;
     let has_admin = has_admin(connection, last_admin.without_password)?;
     let has_accounts = after.is_some() || count_accounts(connection)? > 0;
-    Ok(Changed { account: after.unwrap_or(before), n_ended, has_admin, has_accounts })
+    Ok(Changed { account: after.unwrap_or(before), is_changed: true, n_ended, has_admin, has_accounts })
 }
 
 /// What the audit log says of a change: never a password or its hash.

@@ -58,8 +58,8 @@ impl Store {
     }
 
     /// Puts entries in place of those of the same modules; with `replaces_all` in place of the whole ACL. All or none.
-    /// Invalid where there would be too many, NotFound where an investigator is gone.
-    pub fn set_acl(&self, entries: Vec<NewAclModule>, replaces_all: bool, actor: &Actor) -> Result<()> {
+    /// False where they were so already. Invalid where there would be too many, NotFound where an investigator is gone.
+    pub fn set_acl(&self, entries: Vec<NewAclModule>, replaces_all: bool, actor: &Actor) -> Result<bool> {
         let actor = actor.clone();
         self.writer().change(true, move |write| {
             let connection = write.connection;
@@ -77,6 +77,10 @@ impl Store {
                 let message = format!("An ACL has at most {ACL_MODULES_MAX} entries; remove some");
                 return Err(Error::invalid(message));
             }
+            let after = read_modules(connection)?;
+            if after == before {
+                return Ok(false);
+            }
             let (action, subject) = match (replaces_all, &entries[..]) {
                 (false, [entry]) => ("acl.set", format!("acl {}", entry.module)),
                 _ => ("acl.import", "acl".to_owned()),
@@ -84,8 +88,8 @@ impl Store {
             let is_meant = |module: &str| replaces_all || entries.iter().any(|entry| entry.module == module);
             let audit = Audit::new(&actor, action, subject)
                 .before(told(&before, is_meant))
-                .after(told(&read_modules(connection)?, is_meant));
-            write.audit(&audit)
+                .after(told(&after, is_meant));
+            write.audit(&audit).map(|()| true)
         })
     }
 

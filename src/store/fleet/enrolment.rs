@@ -256,11 +256,15 @@ impl Store {
         self.read(READ_MOST, |connection| find_endpoint(connection, queueloc))
     }
 
-    /// Forgets the key of an endpoint and lets the next one bind. False where there is no such endpoint.
-    pub fn unbind_endpoint(&self, queueloc: &str, actor: &Actor) -> Result<bool> {
+    /// Forgets the key of an endpoint and lets the next one bind. False where that was so already, none where
+    /// there is no such endpoint.
+    pub fn unbind_endpoint(&self, queueloc: &str, actor: &Actor) -> Result<Option<bool>> {
         let (queueloc, actor) = (queueloc.to_owned(), actor.clone());
         self.writer().change(false, move |write| {
-            let Some(before) = find_endpoint(write.connection, &queueloc)? else { return Ok(false) };
+            let Some(before) = find_endpoint(write.connection, &queueloc)? else { return Ok(None) };
+            if before.key_digest.is_none() && before.may_bind {
+                return Ok(Some(false));
+            }
             write
                 .connection
                 .prepare_cached(
@@ -271,7 +275,7 @@ impl Store {
             let audit = Audit::new(&actor, "endpoint.unbind", format!("endpoint {queueloc}"))
                 .before(json!({ "key": key, "bound": before.bound_at.map(utc_text), "may_bind": before.may_bind }))
                 .after(json!({ "key": "none", "may_bind": true }));
-            write.audit(&audit).map(|()| true)
+            write.audit(&audit).map(|()| Some(true))
         })
     }
 

@@ -4,7 +4,7 @@
 
 mod change;
 
-pub use change::{ApiKeyChange, InvestigatorChange, NewInvestigator, NewKey};
+pub use change::{ApiKeyChange, ChangedInvestigator, InvestigatorChange, NewInvestigator, NewKey};
 
 use crate::error::Result;
 use crate::model::investigator::{Investigator, Permissions};

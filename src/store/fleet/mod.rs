@@ -31,7 +31,9 @@ pub use enrolment::{Admission, EndpointRow, EnrolmentRefusal, KeyRefusal, ShownK
 pub use figures::FleetFigures;
 pub(super) use figures::fleet_figures;
 pub use heartbeats::{HeartbeatLimits, HeartbeatOutcome, NewHeartbeat};
-pub use investigators::{ApiKeyChange, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey};
+pub use investigators::{
+    ApiKeyChange, ChangedInvestigator, InvestigatorChange, InvestigatorRow, NewInvestigator, NewKey,
+};
 pub use load::{
     AgentIds, FleetLoad, LoadedAction, LoadedAgent, LoadedCommand, LoadedInvestigator, LoadedStatistics,
 };

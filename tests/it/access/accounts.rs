@@ -228,3 +228,29 @@ fn a_viewer_is_offered_nothing_that_is_refused() {
         }
     }
 }
+
+#[test]
+fn what_changes_nothing_leaves_no_trace() {
+    let mut server = start("");
+    add(&server, "ada", "admin");
+    add(&server, "bob", "operator");
+    printed(&run(&server.data_dir, &["add", "pat", "--no-password"]));
+    let ada = login(&server, "ada");
+    let entries = || count(&server, "SELECT count(*) FROM audit");
+    let before = entries();
+    for (path, value) in
+        [("role", ("role", "operator")), ("status", ("status", "active")), ("logout", ("x", ""))]
+    {
+        assert_eq!(send_own(&server, &format!("/accounts/2/{path}"), &ada, &[value]).status, 303, "{path}");
+    }
+    for words in [&["logout", "bob"][..], &["enable", "bob"], &["password", "pat", "--no-password"]] {
+        printed(&run(&server.data_dir, words));
+    }
+    assert_eq!(entries(), before);
+    printed(&run(&server.data_dir, &["logout", "--all"]));
+    assert_eq!(entries(), before + 1);
+    printed(&run(&server.data_dir, &["logout", "--all"]));
+    assert_eq!(entries(), before + 1);
+    server.stop();
+    assert!(!server.log().contains("Changed account"), "{}", server.log());
+}

@@ -9,6 +9,7 @@ use crate::support::server::Options;
 use crate::support::{Server, record_fields, with};
 use crate::views::html::read_document;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::process::{Command, Output};
 
 /// The entries that the API tells of, newest first.
@@ -32,6 +33,16 @@ fn none(server: &Server, change: impl FnOnce()) {
     let before = entries(server);
     change();
     assert_eq!(entries(server), before);
+}
+
+/// The fields as the page to correct a post in quarantine shows them.
+fn correction(server: &Server, id: i64) -> Vec<(String, String)> {
+    let elements = read_document(&server.get(&format!("/records/quarantine/{id}")).text());
+    let shown = elements.iter().filter(|e| e.name == "input");
+    shown
+        .filter_map(|e| Some((e.attribute("name")?.to_owned(), e.attribute("value")?.to_owned())))
+        .filter(|(name, _)| name != "csrf_token")
+        .collect()
 }
 
 fn form(server: &Server, path: &str, values: &[(&str, &str)]) {
@@ -105,7 +116,8 @@ fn posts_of_the_quarantine_leave_an_entry_when_they_are_admitted_or_dropped() {
         .filter(|(name, _)| !name.contains('-'))
         .map(|(n, v)| (n.as_str(), v.as_str()))
         .collect();
-    values.push(("payload", "corrected"));
+    values.retain(|(name, _)| *name != "severity");
+    values.extend([("severity", " 3 "), ("payload", "corrected")]);
     none(&server, || {
         let mut wrong = values.clone();
         wrong.retain(|(name, _)| *name != "severity");
@@ -115,6 +127,24 @@ fn posts_of_the_quarantine_leave_an_entry_when_they_are_admitted_or_dropped() {
     assert_eq!(head(&entry), ["local", "127.0.0.1", "quarantine.admit", "post 2"]);
     let id = entry["after"]["record"].as_i64().unwrap();
     assert_eq!(server.get(&format!("/api/records/{id}")).json()["payload"], "corrected");
+    // What was corrected, and of the payload no more than length and digest.
+    let sha256 = |text: &str| -> String {
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    assert_eq!((&entry["before"]["severity"], &entry["after"]["severity"]), (&json!("9"), &json!("3")));
+    for (side, text) in [("before", "payload"), ("after", "corrected")] {
+        assert_eq!(entry[side]["payload"], json!({ "bytes": text.len(), "sha256": sha256(text) }));
+        let mut names: Vec<&String> = entry[side].as_object().unwrap().keys().collect();
+        names.retain(|name| !["peer", "reason", "received", "record", "is_new"].contains(&name.as_str()));
+        assert_eq!(names, ["event_id", "payload", "severity"]);
+    }
+    let mut values = correction(&server, 3);
+    values.retain(|(name, _)| name != "severity");
+    values.push(("severity".to_owned(), "1".to_owned()));
+    let values: Vec<(&str, &str)> = values.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let entry = one(&server, || form(&server, "/records/quarantine/3/admit", &values));
+    assert_eq!((&entry["before"]["severity"], &entry["after"]["severity"]), (&json!("9"), &json!("1")));
+    assert_eq!((entry["before"].get("payload"), entry["before"].get("event_id")), (None, None));
 }
 
 #[test]
@@ -134,7 +164,13 @@ fn investigators_leave_entries_by_every_way() {
         (&entry["before"]["status"], &entry["after"]["status"]),
         (&json!("active"), &json!("disabled"))
     );
+    none(&server, || drop(printed(&muster(&server, &["disable", "Ada"]))));
     printed(&muster(&server, &["enable", "Ada"]));
+    none(&server, || {
+        printed(&muster(&server, &["enable", "Ada"]));
+        printed(&muster(&server, &["permissions", "Ada", "all"]));
+        printed(&muster(&server, &["apikey", "Ada", "--disable"]));
+    });
     let mut key = String::new();
     let entry = one(&server, || key = printed(&muster(&server, &["apikey", "Ada"])).trim().to_owned());
     assert_eq!((&entry["before"]["api_key"], &entry["after"]["api_key"]), (&json!("none"), &json!("new")));
@@ -160,6 +196,12 @@ fn investigators_leave_entries_by_every_way() {
     // On the page.
     let entry = one(&server, || form(&server, "/investigators/2/permissions", &[("permission", "search")]));
     assert_eq!(head(&entry)[..3], ["local", "127.0.0.1", "investigator.change"]);
+    none(&server, || {
+        form(&server, "/investigators/2/permissions", &[("permission", "search")]);
+        let form = [("id", "2"), ("permissions", "{\"search\":true}")];
+        assert_eq!(post_with_key(&server, "/api/v1/investigator/update", &form, &key).status, 200);
+    });
+    assert_eq!(server.log().matches("Changed investigator 2").count(), 2, "{}", server.log());
     let entry = one(&server, || form(&server, "/investigators/2/remove", &[]));
     assert_eq!(head(&entry)[2..], ["investigator.remove", "investigator 2 Kim"]);
     assert!(entry["after"].is_null());
@@ -177,9 +219,19 @@ fn the_acl_leaves_entries_by_every_way() {
     let words = ["acl", "set", "file", "--minimum", "1", "--weight", "Ada=1"];
     let entry = one(&server, || drop(printed(&run(&server, &words))));
     assert_eq!((head(&entry)[1], &entry["before"]["file"]["minimum"]), ("muster acl set", &json!(2)));
+    none(&server, || {
+        printed(&run(&server, &words));
+        form(&server, "/acl", &[("do", "set"), ("module", "file"), ("minimum", "1"), ("weights", "Ada=1")]);
+    });
     let exported = printed(&run(&server, &["acl", "export"]));
     let file = server.data_dir.join("acl.json");
-    std::fs::write(&file, exported).unwrap();
+    std::fs::write(&file, &exported).unwrap();
+    none(&server, || drop(printed(&run(&server, &["acl", "import", file.to_str().unwrap()]))));
+    std::fs::write(
+        &file,
+        exported.replace("\"weight\":1", "\"weight\":3").replace("\"weight\": 1", "\"weight\": 3"),
+    )
+    .unwrap();
     let entry = one(&server, || drop(printed(&run(&server, &["acl", "import", file.to_str().unwrap()]))));
     assert_eq!(head(&entry)[1..], ["muster acl import", "acl.import", "acl"]);
     let entry = one(&server, || form(&server, "/acl", &[("do", "remove"), ("module", "file")]));
@@ -313,6 +365,7 @@ fn endpoints_the_token_and_the_spool_leave_entries() {
     let entry = one(&server, || drop(printed(&run(&server, &["agent", "unbind", "q.one"]))));
     assert_eq!(head(&entry)[1..], ["muster agent unbind", "endpoint.unbind", "endpoint q.one"]);
     assert_eq!(entry["before"]["key"], "bound");
+    none(&server, || drop(printed(&run(&server, &["agent", "unbind", "q.one"]))));
     none(&server, || assert!(!run(&server, &["agent", "unbind", "q.two"]).status.success()));
     let entry = one(&server, || drop(printed(&run(&server, &["agent", "token", "--renew"]))));
     assert_eq!(head(&entry)[1..3], ["muster agent token", "enrolment_token.renew"]);
@@ -338,4 +391,8 @@ fn an_investigator_with_a_hostile_name_is_one_line_of_text() {
     assert!(!page.contains("<script>x") && !page.contains('\u{202e}'));
     read_document(&page);
     let _ = token(&server);
+    for words in [&["audit"][..], &["investigator", "list"], &["investigator", "show", "1"]] {
+        let text = printed(&run(&server, words));
+        assert!(text.contains("x</script>?") && !text.contains('\u{202e}'), "{words:?}: {text}");
+    }
 }

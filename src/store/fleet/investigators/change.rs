@@ -57,6 +57,29 @@ pub enum ApiKeyChange {
     Clear,
 }
 
+impl InvestigatorChange {
+    /// True where nothing would be changed.
+    fn is_already(&self, row: &InvestigatorRow) -> bool {
+        let is_same_key = match self.api_key {
+            Some(ApiKeyChange::Set(_)) => false,
+            Some(ApiKeyChange::Clear) => !row.has_api_key,
+            None => true,
+        };
+        is_same_key
+            && self.is_active.is_none_or(|is_active| is_active == row.is_active)
+            && self.permissions.is_none_or(|permissions| permissions == row.permissions)
+    }
+}
+
+/// How an investigator was changed.
+#[derive(Clone, Debug)]
+pub struct ChangedInvestigator {
+    /// As it is.
+    pub row: InvestigatorRow,
+    /// False where it was so already.
+    pub is_changed: bool,
+}
+
 impl Store {
     /// Adds an active investigator. Conflict where the fingerprint is there, also that of a disabled one.
     pub fn insert_investigator(&self, new: NewInvestigator, actor: &Actor) -> Result<InvestigatorRow> {
@@ -74,11 +97,14 @@ impl Store {
         id: i64,
         change: InvestigatorChange,
         actor: &Actor,
-    ) -> Result<Option<InvestigatorRow>> {
+    ) -> Result<Option<ChangedInvestigator>> {
         let actor = actor.clone();
         // A full disk must not keep an investigator from being disabled.
         self.writer().change(false, move |write| {
             let Some(before) = by_id(write.connection, id)? else { return Ok(None) };
+            if change.is_already(&before) {
+                return Ok(Some(ChangedInvestigator { row: before, is_changed: false }));
+            }
             let after = apply(write, &before, &change)?;
             let mut audit = Audit::new(&actor, "investigator.change", subject_of(&before))
                 .before(told(&before))
@@ -86,7 +112,7 @@ impl Store {
             if let Some(ApiKeyChange::Set(_)) = change.api_key {
                 audit.after["api_key"] = "new".into();
             }
-            write.audit(&audit).map(|()| Some(after))
+            write.audit(&audit).map(|()| Some(ChangedInvestigator { row: after, is_changed: true }))
         })
     }
 
