@@ -2,13 +2,26 @@
 //! What an SQLite error means for the caller, decided by its extended result code, never by its text.
 
 use crate::error::{Error, Kind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
+
+/// True where SQLite found no room on the disk.
+fn is_disk_full(error: &rusqlite::Error) -> bool {
+    // The shared memory of the log is a file too, and its growing fails in a way of its own.
+    let is_shm = error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
+    is_shm || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// True where an error comes from SQLite, which found no room on the disk.
+pub fn is_of_full_disk(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    source.is_some_and(is_disk_full)
+}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         let (kind, message) = match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) => (Kind::Conflict, "It contradicts what is stored"),
-            Some(ErrorCode::DiskFull) => {
+            _ if is_disk_full(&error) => {
                 (Kind::Busy, "The disk is full; free some space or purge old records")
             }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
