@@ -3,6 +3,17 @@
 
 use crate::error::{Error, Kind};
 use rusqlite::{ErrorCode, ffi};
+use std::path::Path;
+
+/// What is told where SQLite finds no room, also to a purge, which has had the ballast then.
+pub const DISK_FULL: &str =
+    "The disk is full; free some space (2 MB are enough to purge or delete records) and try again";
+
+/// The error that names the database whose disk is full.
+pub fn of_full_disk(database: &Path, error: &Error) -> Error {
+    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    Error::busy(DISK_FULL).because(format!("There is no room for {}: {why}", database.display()))
+}
 
 /// True where SQLite found no room on the disk.
 fn is_disk_full(error: &rusqlite::Error) -> bool {
@@ -21,9 +32,7 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         let (kind, message) = match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) => (Kind::Conflict, "It contradicts what is stored"),
-            _ if is_disk_full(&error) => {
-                (Kind::Busy, "The disk is full; free some space or purge old records")
-            }
+            _ if is_disk_full(&error) => (Kind::Busy, DISK_FULL),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 (Kind::Busy, "The database is held by another program; try again")
             }

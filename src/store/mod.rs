@@ -129,6 +129,13 @@ impl Store {
     /// Opens, creates or migrates the database. Kinds: Usage (missing, no permission), Corrupt (damaged or newer; the
     /// file is untouched), Busy (no disk space for what opening needs).
     pub fn open(options: &StoreOptions) -> Result<Store> {
+        Store::open_unnamed(options).map_err(|error| match error::is_of_full_disk(&error) {
+            true => error::of_full_disk(&database_path(&options.data_dir), &error),
+            false => error,
+        })
+    }
+
+    fn open_unnamed(options: &StoreOptions) -> Result<Store> {
         let ballast = Ballast::of(&options.data_dir);
         // A full disk must not keep the database from being read: opening needs a few pages.
         ballast.release();

@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::disk::SHORT_BYTES;
-use crate::store::writer::DISK_FULL;
+use crate::store::error::DISK_FULL;
 use std::time::Duration;
 
 /// What the log takes at most, as a rule, for a row that is deleted: sixteen pages.

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::Checkpointer;
 use crate::store::disk::Reserve;
-use crate::store::error::is_of_full_disk;
+use crate::store::error::{is_of_full_disk, of_full_disk};
 use crate::store::figures::WriterCounters;
 use crate::store::gate::Gate;
 use crate::store::open;
@@ -31,9 +31,6 @@ const QUEUE_JOBS_MAX: usize = 2_048;
 const BATCH_JOBS_MAX: usize = 512;
 /// Most payload bytes of one transaction.
 const BATCH_BYTES_MAX: usize = 8 << 20;
-
-/// What a change is told that found no room, a purge too: nothing of ours is left that would give some back.
-pub(super) const DISK_FULL: &str = "The disk of the database is full; free some space there (2 MB are enough to purge or delete records) and try again";
 
 /// What a job may use while its transaction is open.
 pub struct Write<'a> {
@@ -319,13 +316,18 @@ impl Work {
 
     /// What a change is told that the disk or the file did not take.
     fn cannot_change(&self, error: &Error) -> Error {
+        if is_of_full_disk(error) {
+            return of_full_disk(&self.path, error);
+        }
         let message = match error.kind() {
-            _ if is_of_full_disk(error) => DISK_FULL,
             Kind::Busy => error.message(),
             _ => "The change cannot be stored at the moment; try again",
         };
-        let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-        Error::busy(message).because(format!("Cannot write to {}: {why}", self.path.display()))
+        Error::busy(message).because(format!(
+            "Cannot write to {}: {}",
+            self.path.display(),
+            error.with_causes()
+        ))
     }
 
     /// Runs the jobs in one transaction; on an error everything is rolled back.
