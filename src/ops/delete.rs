@@ -48,6 +48,7 @@ pub fn delete_filtered(
         text => format!("records with {text}"),
     };
     let mut deletion = Deletion::new(Audit::new(actor, "record.delete", subject), vec![String::new()]);
+    let _room = app.store.lend_ballast();
     for_each_stretch(app, choice.end, &mut |first, next| {
         for ids in app.store.record_ids_between(filter, first, next)?.chunks(CHOSEN_MAX) {
             let chosen = ids.iter().map(|id| Chosen { id: *id, reason: 0 }).collect();
@@ -82,6 +83,7 @@ pub fn delete_chosen(app: &App, actor: &Actor, ids: &[i64]) -> Result<u64> {
     let listed = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     let subject = if ids.len() == 1 { format!("record {listed}") } else { format!("records {listed}") };
     let mut deletion = Deletion::new(Audit::new(actor, "record.delete", subject), vec![String::new()]);
+    let _room = app.store.lend_ballast();
     app.store.delete_records(&mut deletion, ids.into_iter().map(|id| Chosen { id, reason: 0 }).collect())?;
     app.store.sweep_strings()?;
     log::info!("{} deleted {} records", actor.name, deletion.n_deleted());

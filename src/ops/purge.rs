@@ -57,6 +57,7 @@ pub fn purge(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -> Re
     let _lock = (mode == Mode::Apply)
         .then(|| Lock::take_named(&app.config.data_dir, LOCK_NAME, &actor.origin))
         .transpose()?;
+    let _room = (mode == Mode::Apply).then(|| app.store.lend_ballast());
     let now = app.clock.now();
     let mut parts = Parts { progress, is_ended: false, error: None };
     let mut purged = Purged {

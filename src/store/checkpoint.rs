@@ -7,8 +7,13 @@
 //!
 //! Where somebody reads for long (a backup), the log cannot be copied beyond what he sees. Then it is tried ever more
 //! seldom, and what has piled up is copied by the thread, not by the writer, before the writer truncates.
+//!
+//! Where the disk is short, the writer truncates the log long before: what it holds takes room that the next
+//! transaction needs, and has to fit into the file once more.
 
 use crate::error::{Error, Result};
+use crate::store::disk::SHORT_BYTES;
+use crate::store::error::is_of_full_disk;
 use crate::store::gate::Gate;
 use crate::store::open;
 use rusqlite::Connection;
@@ -106,6 +111,21 @@ impl Checkpointer {
         }
     }
 
+    /// Called by the writer before a batch, with the bytes that are free on the disk: where that is short, the log takes
+    /// a quarter of them at most.
+    pub fn make_room(&mut self, connection: &Connection, free_bytes: u64) {
+        let is_due = self.not_before.is_none_or(|at| Instant::now() >= at);
+        if free_bytes >= SHORT_BYTES || !is_due || wal_bytes(&self.wal) <= free_bytes / 4 {
+            return;
+        }
+        if truncate_or_tell(connection) {
+            self.not_before = None;
+            self.retry_after = RETRY_AFTER;
+        } else {
+            self.put_off();
+        }
+    }
+
     /// Lets the thread copy; nothing where it is still at it.
     fn wish(&mut self) {
         if let Some(wish) = &self.wish {
@@ -130,7 +150,7 @@ impl Checkpointer {
             return;
         }
         self.last_tail_bytes = None;
-        if truncate(connection) || self.truncate_alone(connection) {
+        if truncate_or_tell(connection) || self.truncate_alone(connection) {
             self.is_wished = false;
             self.not_before = None;
             self.retry_after = RETRY_AFTER;
@@ -147,7 +167,7 @@ impl Checkpointer {
     /// Where the log is very long because readers follow one another, keeps them out for the moment that it takes.
     fn truncate_alone(&self, connection: &Connection) -> bool {
         let is_very_long = wal_bytes(&self.wal) > WAL_BYTES_THRESHOLD / 2 * 3;
-        is_very_long && self.gate.close(CLOSED_MOST).is_some_and(|_closed| truncate(connection))
+        is_very_long && self.gate.close(CLOSED_MOST).is_some_and(|_closed| truncate_or_tell(connection))
     }
 
     /// Ends the thread and empties the log.
@@ -158,8 +178,17 @@ impl Checkpointer {
         {
             log::error!("The checkpoint thread panicked");
         }
-        if !truncate(connection) {
-            log::info!("The log is left for the next start to copy: somebody still reads it");
+        match truncate(connection) {
+            Ok(true) => {}
+            Ok(false) => log::info!("The log is left for the next start to copy: somebody still reads it"),
+            Err(error) if is_of_full_disk(&error) => {
+                log::warn!(
+                    "The log is left for the next start to copy: the disk has no room for what it holds"
+                );
+            }
+            Err(error) => {
+                log::warn!("The log is left for the next start to copy: {}", error.with_causes());
+            }
         }
     }
 }
@@ -179,8 +208,16 @@ fn backfill(path: &Path) -> Result<u64> {
     Ok(left.max(0).unsigned_abs() * open::pragma(&connection, "page_size")?.unsigned_abs())
 }
 
+/// Likewise [`truncate`]; an error is told and is no more than another false.
+fn truncate_or_tell(connection: &Connection) -> bool {
+    truncate(connection).unwrap_or_else(|error| {
+        log::debug!("Cannot truncate the log: {}", error.with_causes());
+        false
+    })
+}
+
 /// Copies what is left of the log and empties it; false where a reader or another process is in the way.
-fn truncate(connection: &Connection) -> bool {
+fn truncate(connection: &Connection) -> Result<bool> {
     // Posts wait behind this: rather try again than wait for a reader.
     let outcome = connection.busy_timeout(Duration::from_millis(20)).and_then(|()| {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0))
@@ -188,11 +225,5 @@ fn truncate(connection: &Connection) -> bool {
     if let Err(error) = open::wait_for_turns(connection) {
         log::warn!("Cannot set how the writer waits: {error}");
     }
-    match outcome {
-        Ok(busy) => busy == 0,
-        Err(error) => {
-            log::debug!("Cannot truncate the log: {error}");
-            false
-        }
-    }
+    Ok(outcome? == 0)
 }

@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 const STEP_MOST: Duration = Duration::from_millis(10);
 /// Most records of a step.
 const STEP_RECORDS: usize = 1_000;
+/// On a short disk, space is given back after so many.
+const RECORDS_BEFORE_TIDYING: usize = 500;
 /// Longest pause between two steps; otherwise half of the time is for posts.
 const PAUSE_MOST: Duration = Duration::from_millis(50);
 /// A record is known again when it is sent again within a day; marks are looked for a little longer.
@@ -85,22 +87,32 @@ impl Store {
     /// turn. What an error leaves is deleted in part, with exact counts.
     pub fn delete_records(&self, deletion: &mut Deletion, chosen: Vec<Chosen>) -> Result<()> {
         let chosen: Arc<[Chosen]> = chosen.into();
-        let mut from = 0;
+        let (mut from, mut tidied_at) = (0, 0);
         while from < chosen.len() {
             let began = Instant::now();
-            let some = Arc::clone(&chosen);
-            let (audit, entry_id) = (deletion.audit.clone(), deletion.entry_id);
-            let (reasons, before) = (deletion.reasons.clone(), deletion.deleted.clone());
-            let step = self.writer().change(false, move |write| {
-                let to = some.len().min(from + STEP_RECORDS);
-                let mut step = delete_some(write, &some[from..to], before.clone())?;
-                step.entry_id = note(write, &audit, entry_id, &reasons, &before, &step)?;
-                Ok(step)
+            let step = self.in_step(STEP_RECORDS, |records| {
+                let some = Arc::clone(&chosen);
+                let (audit, entry_id) = (deletion.audit.clone(), deletion.entry_id);
+                let (reasons, before) = (deletion.reasons.clone(), deletion.deleted.clone());
+                self.writer().change(false, move |write| {
+                    let to = some.len().min(from + records);
+                    let mut step = delete_some(write, &some[from..to], before.clone())?;
+                    step.entry_id = note(write, &audit, entry_id, &reasons, &before, &step)?;
+                    Ok(step)
+                })
             })?;
             from += step.n_done;
             deletion.deleted = step.deleted;
             deletion.entry_id = step.entry_id;
             std::thread::sleep(began.elapsed().min(PAUSE_MOST));
+            let is_due = from - tidied_at >= RECORDS_BEFORE_TIDYING || from == chosen.len();
+            if is_due && self.is_disk_short() {
+                tidied_at = from;
+                // What comes next has more room, and so does everybody else.
+                if let Err(error) = self.tidy(|| true) {
+                    log::debug!("Cannot give space back while records are deleted: {}", error.with_causes());
+                }
+            }
         }
         Ok(())
     }
@@ -120,14 +132,15 @@ impl Store {
                 if unused.is_empty() {
                     break;
                 }
-                // A record may have taken one up again meanwhile, so each is looked at once more. SQLite would read
-                // all records to see that none refers to a profile; the count says so.
-                let removed = self.writer().change_unchecked(move |write| {
-                    write.state.dimensions = Default::default();
-                    let sql = format!("DELETE FROM {table} WHERE id = ?1 AND records = 0");
-                    let mut delete = write.connection.prepare_cached(&sql)?;
-                    unused.iter().try_fold(0, |n, id| Ok(n + delete.execute([id])?))
-                })?;
+                let (mut from, mut removed) = (0, 0);
+                while from < unused.len() {
+                    let (n_done, n) = self.in_step(STRINGS_PER_CHANGE_MAX, |strings| {
+                        let some = unused[from..unused.len().min(from + strings)].to_vec();
+                        Ok((some.len(), self.remove_strings(table, some)?))
+                    })?;
+                    from += n_done;
+                    removed += n;
+                }
                 n_removed += removed;
                 if removed == 0 {
                     break;
@@ -144,6 +157,17 @@ impl Store {
             Ok(())
         })?;
         Ok(n_removed)
+    }
+
+    fn remove_strings(&self, table: &'static str, unused: Vec<i64>) -> Result<usize> {
+        // A record may have taken one up again meanwhile, so each is looked at once more. SQLite would read all records
+        // to see that none refers to a profile; the count says so.
+        self.writer().change_unchecked(move |write| {
+            write.state.dimensions = Default::default();
+            let sql = format!("DELETE FROM {table} WHERE id = ?1 AND records = 0");
+            let mut delete = write.connection.prepare_cached(&sql)?;
+            unused.iter().try_fold(0, |n, id| Ok(n + delete.execute([id])?))
+        })
     }
 
     /// How often records were deleted: in every step.

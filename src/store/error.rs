@@ -2,15 +2,37 @@
 //! What an SQLite error means for the caller, decided by its extended result code, never by its text.
 
 use crate::error::{Error, Kind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
+use std::path::Path;
+
+/// What is told where SQLite finds no room, also to a purge, which has had the ballast then.
+pub const DISK_FULL: &str =
+    "The disk is full; free some space (2 MB are enough to purge or delete records) and try again";
+
+/// The error that names the database whose disk is full.
+pub fn of_full_disk(database: &Path, error: &Error) -> Error {
+    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    Error::busy(DISK_FULL).because(format!("There is no room for {}: {why}", database.display()))
+}
+
+/// True where SQLite found no room on the disk.
+fn is_disk_full(error: &rusqlite::Error) -> bool {
+    // The shared memory of the log is a file too, and its growing fails in a way of its own.
+    let is_shm = error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
+    is_shm || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// True where an error comes from SQLite, which found no room on the disk.
+pub fn is_of_full_disk(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    source.is_some_and(is_disk_full)
+}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         let (kind, message) = match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) => (Kind::Conflict, "It contradicts what is stored"),
-            Some(ErrorCode::DiskFull) => {
-                (Kind::Busy, "The disk is full; free some space or purge old records")
-            }
+            _ if is_disk_full(&error) => (Kind::Busy, DISK_FULL),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 (Kind::Busy, "The database is held by another program; try again")
             }

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 /// Rows looked at in one transaction, so that no post waits for long.
 const BATCH_ROWS: i64 = 5_000;
 /// Free pages that the first step gives back.
-const VACUUM_PAGES_FIRST: i64 = 64;
+const VACUUM_PAGES_FIRST: usize = 64;
 /// Most pages of a step.
-const VACUUM_PAGES_MAX: i64 = 1_000;
+const VACUUM_PAGES_MAX: usize = 1_000;
 /// A step takes fewer pages than the one before it where that took longer: posts wait meanwhile.
 const VACUUM_TIME_GOAL: Duration = Duration::from_millis(10);
 /// Longest pause between two steps; otherwise half of the time is for posts.
@@ -93,13 +93,16 @@ impl Store {
         let mut pages = VACUUM_PAGES_FIRST;
         while goes_on() {
             let began = Instant::now();
-            let (left, took) = self.writer().change(false, move |write| {
-                let began = Instant::now();
-                let free = open::pragma(write.connection, "freelist_count")?;
-                let mut vacuum = write.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
-                let mut rows = vacuum.query([])?;
-                while rows.next()?.is_some() {}
-                Ok((free - pages, began.elapsed()))
+            let (left, took) = self.in_step(pages, |pages| {
+                self.writer().change(false, move |write| {
+                    let began = Instant::now();
+                    let free = open::pragma(write.connection, "freelist_count")?;
+                    let mut vacuum =
+                        write.connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+                    let mut rows = vacuum.query([])?;
+                    while rows.next()?.is_some() {}
+                    Ok((free - pages as i64, began.elapsed()))
+                })
             })?;
             if left <= 0 {
                 return Ok(());

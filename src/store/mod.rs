@@ -47,6 +47,7 @@ mod recount;
 mod repair;
 pub mod restore;
 mod retention;
+mod short_steps;
 mod time_index;
 mod watch;
 mod writer;
@@ -86,7 +87,7 @@ pub use watch::Watch;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::model::record::NewRecord;
-use crate::store::disk::{Ballast, Reserve};
+use crate::store::disk::{Ballast, Lent, Reserve};
 use crate::store::gate::{Gate, Turns};
 use crate::store::record_insert::PreparedRecord;
 use crate::store::writer::Writer;
@@ -116,6 +117,7 @@ pub struct Store {
     readers: r2d2::Pool<r2d2_sqlite::SqliteConnectionManager>,
     writer: Writer,
     ballast: Ballast,
+    reserve: Reserve,
     is_stopping: Arc<AtomicBool>,
     gate: Arc<Gate>,
     payload_searches: Turns,
@@ -127,6 +129,13 @@ impl Store {
     /// Opens, creates or migrates the database. Kinds: Usage (missing, no permission), Corrupt (damaged or newer; the
     /// file is untouched), Busy (no disk space for what opening needs).
     pub fn open(options: &StoreOptions) -> Result<Store> {
+        Store::open_unnamed(options).map_err(|error| match error::is_of_full_disk(&error) {
+            true => error::of_full_disk(&database_path(&options.data_dir), &error),
+            false => error,
+        })
+    }
+
+    fn open_unnamed(options: &StoreOptions) -> Result<Store> {
         let ballast = Ballast::of(&options.data_dir);
         // A full disk must not keep the database from being read: opening needs a few pages.
         ballast.release();
@@ -134,7 +143,7 @@ impl Store {
         let path = database_path(&options.data_dir);
         let reserve = Reserve::new(&options.data_dir, options.disk_reserve_bytes);
         let gate = Arc::<Gate>::default();
-        let writer = Writer::start(path.clone(), options.clock.clone(), reserve, Arc::clone(&gate))?;
+        let writer = Writer::start(path.clone(), options.clock.clone(), reserve.clone(), Arc::clone(&gate))?;
         let readers = open::open_readers(&path, options.readers)?;
         let store = Store {
             custom: CustomReader::of_file(&path),
@@ -142,6 +151,7 @@ impl Store {
             readers,
             writer,
             ballast,
+            reserve,
             is_stopping: Arc::default(),
             gate,
             // The other half of the readers is for what answers at once.
@@ -175,6 +185,12 @@ impl Store {
         if !self.ballast.hold() {
             log::debug!("There is no room for the ballast file at the moment");
         }
+    }
+
+    /// Where the disk is short, lets go of the ballast while room is made; to be kept until that has ended.
+    #[must_use]
+    pub fn lend_ballast(&self) -> Lent<'_> {
+        self.ballast.lend()
     }
 
     /// Stores a validated record durably, or finds it stored. Returns after the commit; Busy where it cannot be stored

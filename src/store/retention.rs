@@ -16,7 +16,7 @@ use std::collections::HashMap;
 pub const WINDOW_RECORDS: i64 = 20_000;
 
 /// Rows of the audit log that one transaction deletes.
-const ROWS_PER_CHANGE_MAX: i64 = 500;
+const ROWS_PER_CHANGE_MAX: usize = 500;
 
 /// When records were last looked at for their age.
 pub(super) const PURGED_AT: &str = "purged_at";
@@ -214,14 +214,16 @@ impl Store {
     pub fn delete_audit_before(&self, before: i64) -> Result<usize> {
         let mut n_deleted = 0;
         loop {
-            let deleted = self.writer().change(false, move |write| {
-                Ok(write
-                    .connection
-                    .prepare_cached(
-                        "DELETE FROM audit WHERE id IN
-                           (SELECT id FROM audit WHERE changed_at < ?1 ORDER BY id LIMIT ?2)",
-                    )?
-                    .execute([before, ROWS_PER_CHANGE_MAX])?)
+            let deleted = self.in_step(ROWS_PER_CHANGE_MAX, |rows| {
+                self.writer().change(false, move |write| {
+                    Ok(write
+                        .connection
+                        .prepare_cached(
+                            "DELETE FROM audit WHERE id IN
+                               (SELECT id FROM audit WHERE changed_at < ?1 ORDER BY id LIMIT ?2)",
+                        )?
+                        .execute([before, rows as i64])?)
+                })
             })?;
             n_deleted += deleted;
             if deleted == 0 {

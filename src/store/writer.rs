@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
 use crate::store::checkpoint::Checkpointer;
 use crate::store::disk::Reserve;
+use crate::store::error::{is_of_full_disk, of_full_disk};
 use crate::store::figures::WriterCounters;
 use crate::store::gate::Gate;
 use crate::store::open;
@@ -230,13 +231,37 @@ impl Work {
                 batch.push(job);
             }
             self.counters.note_taken(batch.len());
+            self.make_room();
             self.write(&mut batch);
             if let Some(connection) = &self.connection {
                 self.checkpointer.after_commit(connection);
             }
         }
+        // A write that failed has dropped it; the log is emptied all the same.
+        match self.connect() {
+            Ok(()) => {}
+            Err(error) => log::warn!("The log is left for the next start to copy: {}", error.with_causes()),
+        }
         if let Some(connection) = &self.connection {
             self.checkpointer.finish(connection);
+        }
+    }
+
+    /// Opens the database anew where a failure has closed it.
+    fn connect(&mut self) -> Result<()> {
+        if self.connection.is_none() {
+            self.connection = Some(open::open_writer(&self.path)?);
+            self.data_version = 0;
+        }
+        Ok(())
+    }
+
+    /// Empties the log where the disk is short of room.
+    fn make_room(&mut self) {
+        if self.connect().is_ok()
+            && let (Some(connection), Some(free_bytes)) = (&self.connection, self.reserve.free_bytes())
+        {
+            self.checkpointer.make_room(connection, free_bytes);
         }
     }
 
@@ -270,23 +295,44 @@ impl Work {
             refuse_where(batch, |_| true, || error.take().unwrap_or_else(stopping));
             return;
         }
-        log::error!("Cannot write to {}: {}", self.path.display(), error.with_causes());
+        let has_records = batch.iter().any(|job| matches!(job, Job::Record { .. }));
+        // Changes are told all of it, and some try again in smaller steps.
+        let level = match is_of_full_disk(&error) && !has_records {
+            true => log::Level::Debug,
+            false => log::Level::Error,
+        };
+        log::log!(level, "Cannot write to {}: {}", self.path.display(), error.with_causes());
         self.counters.note_failure();
         // What a failed commit or fsync left in this connection's cache is not to be trusted.
         self.connection = None;
-        refuse_where(
-            batch,
-            |_| true,
-            || Error::busy("The record cannot be stored at the moment; send it again"),
-        );
+        for job in batch.drain(..) {
+            let told = match job {
+                Job::Record { .. } => Error::busy("The record cannot be stored at the moment; send it again"),
+                Job::Change { .. } => self.cannot_change(&error),
+            };
+            job.refuse(told);
+        }
+    }
+
+    /// What a change is told that the disk or the file did not take.
+    fn cannot_change(&self, error: &Error) -> Error {
+        if is_of_full_disk(error) {
+            return of_full_disk(&self.path, error);
+        }
+        let message = match error.kind() {
+            Kind::Busy => error.message(),
+            _ => "The change cannot be stored at the moment; try again",
+        };
+        Error::busy(message).because(format!(
+            "Cannot write to {}: {}",
+            self.path.display(),
+            error.with_causes()
+        ))
     }
 
     /// Runs the jobs in one transaction; on an error everything is rolled back.
     fn transaction(&mut self, batch: &mut [Job]) -> Result<Vec<Done>> {
-        if self.connection.is_none() {
-            self.connection = Some(open::open_writer(&self.path)?);
-            self.data_version = 0;
-        }
+        self.connect()?;
         let Some(connection) = &self.connection else { return Err(stopping()) };
         let is_unchecked = batch.iter().any(Job::is_alone);
         if is_unchecked {

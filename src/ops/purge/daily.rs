@@ -158,6 +158,7 @@ fn keep_size(app: &App, wake: &Wake) -> Result<()> {
         return Ok(());
     }
     let _lock = Lock::take_named(&app.config.data_dir, LOCK_NAME, "retention")?;
+    let _room = app.store.lend_ballast();
     let actor = Actor::job("retention");
     let (removed, _) = size::enforce(app, &actor, &mut |_, _, _| !wake.is_stopped())?;
     if removed > 0 {

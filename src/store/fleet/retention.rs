@@ -112,10 +112,12 @@ impl Store {
 
     /// Deletes some commands of an action that is over; their ids, none where there are no more.
     pub fn delete_commands_of(&self, deletion: &mut FleetDeletion, action_id: i64) -> Result<Vec<i64>> {
-        deletion.step(self, false, move |write, counts| {
-            let ids = delete_commands(write.connection, action_id)?;
-            counts.commands += ids.len() as u64;
-            Ok(ids)
+        self.in_step(ROWS_PER_CHANGE_MAX, |rows| {
+            deletion.step(self, false, move |write, counts| {
+                let ids = delete_commands(write.connection, action_id, rows)?;
+                counts.commands += ids.len() as u64;
+                Ok(ids)
+            })
         })
     }
 
@@ -154,11 +156,11 @@ impl Store {
         agents: Vec<(i64, i64)>,
         before: i64,
     ) -> Result<()> {
-        for some in agents.chunks(ROWS_PER_CHANGE_MAX) {
-            let mut left = some.to_vec();
-            while !left.is_empty() {
-                let some = left.clone();
-                let n_done = deletion.step(self, false, move |write, counts| {
+        let mut left = &agents[..];
+        while !left.is_empty() {
+            let n_done = self.in_step(ROWS_PER_CHANGE_MAX, |rows| {
+                let some = left[..left.len().min(rows)].to_vec();
+                deletion.step(self, false, move |write, counts| {
                     let until = Instant::now() + STEP_MOST;
                     let mut n_done = 0;
                     // At least one is looked at, however long it takes.
@@ -169,9 +171,9 @@ impl Store {
                         n_done += 1;
                     }
                     Ok(n_done)
-                })?;
-                left.drain(..n_done);
-            }
+                })
+            })?;
+            left = &left[n_done..];
         }
         Ok(())
     }
@@ -244,11 +246,11 @@ const IS_GONE: &str = "(s.heartbeat_at < ?1 OR s.is_destroyed = 1
 const IS_EMPTY: &str = "e.key_digest IS NULL AND e.may_bind = 0
     AND NOT EXISTS (SELECT 1 FROM agent_states s WHERE s.endpoint_id = e.id)";
 
-fn delete_commands(connection: &Connection, action_id: i64) -> Result<Vec<i64>> {
+fn delete_commands(connection: &Connection, action_id: i64, rows_max: usize) -> Result<Vec<i64>> {
     let until = Instant::now() + STEP_MOST;
     let over: Vec<(i64, i64)> = connection
         .prepare_cached("SELECT id, status FROM commands WHERE action_id = ?1 AND status > 2 LIMIT ?2")?
-        .query_map(params![action_id, ROWS_PER_CHANGE_MAX as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![action_id, rows_max as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut delete = connection.prepare_cached("DELETE FROM commands WHERE id = ?1")?;
     let (mut ids, mut by_status) = (Vec::new(), [0_i64; COUNTERS.len()]);
