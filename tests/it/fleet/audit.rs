@@ -194,11 +194,12 @@ fn investigators_leave_entries_by_every_way() {
         assert_eq!(get_with_key(&server, "/api/v1/dashboard", &key).status, 200);
     });
     // On the page.
-    let entry = one(&server, || form(&server, "/investigators/2/permissions", &[("permission", "search")]));
+    let wider = [("permission", "search"), ("permission", "investigator")];
+    let entry = one(&server, || form(&server, "/investigators/2/permissions", &wider));
     assert_eq!(head(&entry)[..3], ["local", "127.0.0.1", "investigator.change"]);
     none(&server, || {
-        form(&server, "/investigators/2/permissions", &[("permission", "search")]);
-        let form = [("id", "2"), ("permissions", "{\"search\":true}")];
+        form(&server, "/investigators/2/permissions", &wider);
+        let form = [("id", "2"), ("permissions", "{\"search\":true,\"investigator\":true}")];
         assert_eq!(post_with_key(&server, "/api/v1/investigator/update", &form, &key).status, 200);
     });
     assert_eq!(server.log().matches("Changed investigator 2").count(), 2, "{}", server.log());
