@@ -150,15 +150,6 @@ impl Store {
         })
     }
 
-    /// What a database without rows takes: a page for each table and index.
-    pub fn empty_bytes(&self) -> Result<u64> {
-        self.read(READ_MOST, |connection| {
-            let sql = "SELECT count(*) FROM sqlite_schema WHERE rootpage > 0";
-            let pages: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
-            Ok((pages * open::pragma(connection, "page_size")?).unsigned_abs())
-        })
-    }
-
     /// When retention ran last; none where it never did.
     pub fn purged_at(&self) -> Result<Option<i64>> {
         self.read(READ_MOST, |connection| number(connection, PURGED_AT))

@@ -15,8 +15,9 @@ const LEFT_ON_PAGE: u64 = 489;
 const OVERFLOW_ROOM: u64 = 4_092;
 /// Of a payload's row beside the payload.
 const ROW_HEAD: u64 = 8;
-/// Of a record's row without its payload, indexes aside.
+/// Of a record's row without its payload, and of its rows in indexes and counts: on an average.
 const ROW_BYTES: u64 = 64;
+const ROW_BYTES_WITH_INDEXES: u64 = 150;
 /// As it is, without what age removes, then without each severity as well.
 const LEVELS: usize = 6;
 /// The level at which a record of the least severity is gone.
@@ -25,7 +26,10 @@ const FIRST_SEVERITY: usize = 2;
 /// Bytes of a table at each level.
 #[derive(Default)]
 struct Pages {
+    /// On the page that rows are added to.
     open: [u64; LEVELS],
+    /// On the one before it, which may be joined with it.
+    last: [u64; LEVELS],
     closed: [u64; LEVELS],
 }
 
@@ -48,10 +52,17 @@ impl Pages {
     }
 
     fn close(&mut self) {
-        for (left, closed) in self.open.iter_mut().zip(&mut self.closed) {
-            // What is less than a third is joined with its neighbours.
-            *closed += if *left * 3 >= PAGE_ROOM { PAGE_ROOM } else { *left };
-            *left = 0;
+        let levels = self.open.iter_mut().zip(&mut self.last).zip(&mut self.closed);
+        for ((open, last), closed) in levels {
+            let left = std::mem::take(open);
+            // What is less than a third is joined with its neighbour.
+            if left.min(*last) * 3 < PAGE_ROOM && left + *last <= PAGE_ROOM {
+                *closed += if *last == 0 && left > 0 { PAGE_ROOM } else { 0 };
+                *last += left;
+            } else {
+                *closed += PAGE_ROOM;
+                *last = left;
+            }
         }
     }
 }
@@ -74,20 +85,22 @@ impl Levels {
         }
     }
 
-    /// Bytes in use at each level, where `used` are now and `fixed` are no records.
-    fn bytes(&mut self, used: u64, fixed: u64) -> [u64; LEVELS] {
+    /// Bytes in use at each level, where `used` are now.
+    fn bytes(&mut self, used: u64) -> [u64; LEVELS] {
         self.rows.close();
         self.payloads.close();
         let (rows, payloads) = (&self.rows.closed, &self.payloads.closed);
-        // What is neither is indexes and counts, which go with the rows.
-        let of_rows = used.saturating_sub(fixed + payloads[0]);
+        let of_rows = rows[0] / ROW_BYTES * ROW_BYTES_WITH_INDEXES;
+        // What is neither stays: strings, accounts, the fleet.
+        let of_rows = of_rows.min(used.saturating_sub(payloads[0]));
+        let fixed = used.saturating_sub(payloads[0] + of_rows);
         let scaled = |left: u64| (u128::from(of_rows) * u128::from(left) / u128::from(rows[0].max(1))) as u64;
         std::array::from_fn(|level| (fixed + payloads[level] + scaled(rows[level])).min(used))
     }
 
     /// Roughly how many records go for the size, and by how many bytes it stays over `max`.
-    fn outcome(&mut self, used: u64, fixed: u64, max: u64) -> (u64, u64) {
-        let bytes = self.bytes(used, fixed);
+    fn outcome(&mut self, used: u64, max: u64) -> (u64, u64) {
+        let bytes = self.bytes(used);
         let goal = max / 100 * GOAL_PERCENT;
         if used <= max || bytes[FIRST_SEVERITY - 1] <= max {
             return (0, 0);
@@ -137,7 +150,7 @@ pub(super) fn would_remove(app: &App, now: i64, progress: Progress<'_>) -> Resul
         }
         next = app.store.next_record_id(behind, end)?;
     }
-    Ok(levels.outcome(used, app.store.empty_bytes()?, max))
+    Ok(levels.outcome(used, max))
 }
 
 #[cfg(test)]
@@ -163,7 +176,7 @@ mod tests {
             // No limit is crossed.
             (&[2], USED, (0, 0), false),
             // Age alone brings it under.
-            (&[1, 1, 2, 2], 11_000_000, (0, 0), false),
+            (&[1, 1, 1, 2], 11_000_000, (0, 0), false),
             // Half of them.
             (&[2], 6_400_000, (4_900, 5_300), false),
             // Kept for ever.
@@ -173,10 +186,10 @@ mod tests {
             // Everything is too little for a limit below what is fixed.
             (&[2, 3, 4, 5], 300_000, (10_000, 10_000), true),
             // Half-empty pages stay: more than the bytes of the records say.
-            (&[2, 3], 6_400_000, (5_000, 7_000), false),
+            (&[2, 3], 6_400_000, (5_000, 8_000), false),
         ];
         for (gone_at, max, (least, most), is_missed) in cases {
-            let (n, over) = levels(10_000, gone_at).outcome(USED, 400_000, max);
+            let (n, over) = levels(10_000, gone_at).outcome(USED, max);
             assert!((least..=most).contains(&n), "{gone_at:?} {max}: {n}");
             assert_eq!(over > 0, is_missed, "{gone_at:?} {max}");
         }
@@ -184,12 +197,15 @@ mod tests {
 
     #[test]
     fn a_page_is_given_back_when_less_than_a_third_is_left() {
-        for (left, closed) in [(0, 0), (1_000, 1_000), (1_350, PAGE_ROOM), (PAGE_ROOM, PAGE_ROOM)] {
+        // What is left of each of 30 pages, and how many pages that takes.
+        for (left, n_pages) in [(0, 0), (1_000, 8), (1_340, 10), (1_360, 30), (PAGE_ROOM, 30)] {
             let mut pages = Pages::default();
-            pages.add(left, LEVELS);
-            pages.add(PAGE_ROOM - left, 1);
+            for _ in 0..30 {
+                pages.add(left, LEVELS);
+                pages.add(PAGE_ROOM - left, 1);
+            }
             pages.close();
-            assert_eq!((pages.closed[0], pages.closed[5]), (PAGE_ROOM, closed), "{left}");
+            assert_eq!((pages.closed[0], pages.closed[5]), (30 * PAGE_ROOM, n_pages * PAGE_ROOM), "{left}");
         }
         let mut pages = Pages::default();
         pages.add(100_000, 2);
