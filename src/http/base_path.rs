@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The path below which a proxy offers us, `http.base_path`. Inside the program every address begins at `/`;
-//! [`proxies`](super::proxies) takes the path off what comes in, and this puts it before what goes out: `Location`,
+//! `proxies` takes the path off what comes in, and this puts it before what goes out: `Location`,
 //! `Link` and the addresses in HTML.
 //!
 //! HTML is changed by looking for `href="/` and the like. That is safe because all HTML is maud's, which writes a quote

@@ -44,7 +44,7 @@ impl Call {
     }
 }
 
-/// Decodes `a=b&c=d`; bytes that are not UTF-8 become replacement characters. More than [`PAIRS_MAX`] pairs are cut to
+/// Decodes `a=b&c=d`; bytes that are not UTF-8 become replacement characters. More than `PAIRS_MAX` pairs are cut to
 /// one more than that.
 pub fn parse_pairs(bytes: &[u8]) -> Pairs {
     let pairs = form_urlencoded::parse(bytes).take(PAIRS_MAX + 1);

@@ -46,7 +46,7 @@ impl WriterCounters {
     }
 }
 
-/// [`WriterCounters`] at one moment.
+/// The counters of the writer at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriterFigures {
     /// Jobs that wait now.
