@@ -3,16 +3,29 @@
 
 use crate::error::{Error, Kind};
 use rusqlite::{ErrorCode, ffi};
+use std::fmt;
 use std::path::Path;
 
 /// What is told where SQLite finds no room, also to a purge, which has had the ballast then.
-pub const DISK_FULL: &str =
+const DISK_FULL: &str =
     "The disk is full; free some space (2 MB are enough to purge or delete records) and try again";
+
+/// Why an error of a full disk is one, for all who waited for the same transaction.
+#[derive(Debug)]
+struct NoRoom(String);
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoRoom {}
 
 /// The error that names the database whose disk is full.
 pub fn of_full_disk(database: &Path, error: &Error) -> Error {
     let why = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    Error::busy(DISK_FULL).because(format!("There is no room for {}: {why}", database.display()))
+    Error::busy(DISK_FULL).because(NoRoom(format!("There is no room for {}: {why}", database.display())))
 }
 
 /// True where SQLite found no room on the disk.
@@ -22,10 +35,10 @@ fn is_disk_full(error: &rusqlite::Error) -> bool {
     is_shm || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
-/// True where an error comes from SQLite, which found no room on the disk.
+/// True where SQLite found no room on the disk, and for what [`of_full_disk`] makes of that.
 pub fn is_of_full_disk(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    source.is_some_and(is_disk_full)
+    std::error::Error::source(error)
+        .is_some_and(|source| source.is::<NoRoom>() || source.downcast_ref().is_some_and(is_disk_full))
 }
 
 impl From<rusqlite::Error> for Error {

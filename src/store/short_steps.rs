@@ -5,7 +5,7 @@
 use crate::error::Result;
 use crate::store::Store;
 use crate::store::disk::SHORT_BYTES;
-use crate::store::error::DISK_FULL;
+use crate::store::error::is_of_full_disk;
 use std::time::Duration;
 
 /// What the log takes at most, as a rule, for a row that is deleted: sixteen pages.
@@ -30,7 +30,7 @@ impl Store {
         let (mut tries, mut pause) = (1, RETRY_AFTER);
         loop {
             match step(rows) {
-                Err(error) if tries < TRIES_MAX && error.message() == DISK_FULL => {
+                Err(error) if tries < TRIES_MAX && is_of_full_disk(&error) => {
                     std::thread::sleep(pause);
                     (tries, pause, rows) = (tries + 1, pause * 2, (rows / 4).max(1));
                 }

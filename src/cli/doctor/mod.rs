@@ -12,6 +12,7 @@ use crate::config::{Config, Flags};
 use crate::error::{Error, Kind, Result};
 use crate::http::TlsFiles;
 use crate::logging;
+use crate::model::visible::is_hidden;
 use crate::ops::doctor::{Finding, Level, files, system};
 use crate::store::Missing;
 use argh::{ArgsInfo, FromArgs};
@@ -223,7 +224,7 @@ fn in_lines(report: &Report) -> String {
     text
 }
 
-/// One line without control characters: names of files and messages of systems may have any.
+/// One line without hidden characters: names of files and messages of systems may have any.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.replace(is_hidden, " ")
 }

@@ -336,9 +336,18 @@ impl SimulatedAgent {
         self.post("/api/v1/agent/commands", &key(self.n), &body)
     }
 
-    /// The commands, each with its attempt, and for how long the agent is to wait.
+    /// The commands, each with its attempt, and for how long the agent is to wait. As an agent does, it comes again
+    /// where the server is busy for the moment.
     fn fetch(&mut self, wait_secs: u64) -> (Vec<Value>, u64) {
-        let answer = self.try_fetch(wait_secs).unwrap();
+        let mut answer = self.try_fetch(wait_secs).unwrap();
+        for _ in 0..3 {
+            if answer.status != 503 {
+                break;
+            }
+            assert!(answer.header("retry-after").is_some(), "{}", answer.text());
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            answer = self.try_fetch(wait_secs).unwrap();
+        }
         assert_eq!(answer.status, 200, "{}", answer.text());
         let json = answer.json();
         (json["commands"].as_array().unwrap().clone(), json["poll_secs"].as_u64().unwrap())
