@@ -9,14 +9,17 @@
 //!    └──────> evicted            (chosen for a newcomer; its thread finds out and ends)
 //! ```
 //!
-//! Idle means without a complete head, whether nothing came yet or a part. Only idle connections are evicted: the
-//! change of state is one atomic exchange, so a request that has come whole is never cut off.
+//! Idle means without a complete head, whether nothing came yet or a part. Only idle connections are evicted, and of
+//! these only such as have no input that their thread has yet to read: the change of state is one atomic exchange, so a
+//! request that has come whole is not cut off. Who has been answered counts as idle a little later than who has asked
+//! for nothing yet.
 
 use super::head::Origin;
 use super::tls::Tls;
 use crate::model::network::network_of;
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +27,10 @@ use std::time::{Duration, Instant};
 
 const WORKING: u64 = u64::MAX;
 const EVICTED: u64 = u64::MAX - 1;
+
+/// Who has been answered counts as idle so much later: a flood of newcomers that say nothing must not cut off who comes
+/// again every moment. Short, so that a full house of such still makes room.
+const ANSWERED_GRACE_MICROS: u64 = 1_000_000;
 
 /// So many evicted connections may still hold their descriptors before newcomers wait for them to go.
 const LEAVING_MAX: usize = 16;
@@ -42,7 +49,7 @@ pub(super) struct Conn {
     pub(super) tls: Option<Arc<Tls>>,
     /// Its socket.
     pub(super) socket: Arc<TcpStream>,
-    /// Microseconds since the registry was made at which it became idle, or WORKING or EVICTED.
+    /// Microseconds since the registry was made from which it counts as idle, or WORKING or EVICTED.
     state: AtomicU64,
     origin: Instant,
 }
@@ -62,14 +69,20 @@ impl Conn {
 
     /// The answer is written: from now on it may be evicted. An eviction that has happened is not undone.
     pub(super) fn begin_idle(&self) {
-        let now = micros_since(self.origin);
+        let since = micros_since(self.origin).saturating_add(ANSWERED_GRACE_MICROS).min(EVICTED - 1);
         // It fails only where the connection was not at work.
-        let _ = self.state.compare_exchange(WORKING, now, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self.state.compare_exchange(WORKING, since, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     fn idle_since(&self) -> Option<u64> {
         let state = self.state.load(Ordering::SeqCst);
         (state < EVICTED).then_some(state)
+    }
+
+    /// True where something has come that its thread has not read yet, perhaps for want of a processor.
+    fn has_unread_input(&self) -> bool {
+        // Where it cannot be told the connection is broken.
+        rustix::io::ioctl_fionread(&*self.socket).is_ok_and(|n_bytes| n_bytes > 0)
     }
 
     fn shut(&self, how: Shutdown) {
@@ -244,23 +257,25 @@ impl Registry {
 impl Members {
     /// Shuts the longest idle connection, of one address ([`network_of`]) or of all; false where none is idle.
     fn evict(&mut self, address: Option<IpAddr>) -> bool {
-        loop {
-            let idle = self
-                .all
-                .values()
-                .filter(|conn| address.is_none_or(|a| network_of(conn.peer.ip()) == a))
-                .filter_map(|conn| conn.idle_since().map(|since| (since, conn.number)))
-                .min();
-            let Some((since, number)) = idle else { return false };
-            let Some(conn) = self.all.get(&number).cloned() else { return false };
-            // Where this fails its request has just come: look for another.
-            if conn.state.compare_exchange(since, EVICTED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        let mut idle: BinaryHeap<_> = self
+            .all
+            .values()
+            .filter(|conn| address.is_none_or(|a| network_of(conn.peer.ip()) == a))
+            .filter_map(|conn| conn.idle_since().map(|since| Reverse((since, conn.number))))
+            .collect();
+        while let Some(Reverse((since, number))) = idle.pop() {
+            let Some(conn) = self.all.get(&number).cloned() else { continue };
+            // Where the exchange fails its request has just come: look for another.
+            if !conn.has_unread_input()
+                && conn.state.compare_exchange(since, EVICTED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+            {
                 conn.shut(Shutdown::Both);
                 self.n_leaving += 1;
                 self.uncount(conn.peer);
                 return true;
             }
         }
+        false
     }
 
     fn uncount(&mut self, peer: SocketAddr) {
@@ -281,7 +296,7 @@ fn micros_since(origin: Instant) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     fn admit(registry: &Registry, peer: &str) -> (Option<Arc<Conn>>, TcpStream) {
@@ -338,5 +353,23 @@ mod tests {
         assert!(newcomer.is_some() && is_closed(&held[0].1) && !is_closed(&held[1].1));
         registry.remove(held[0].0.as_ref().unwrap());
         assert_eq!(registry.count(), 8);
+    }
+    #[test]
+    fn who_has_been_answered_or_waits_to_be_read_stays() {
+        let registry = Registry::new(4, Vec::new());
+        let (answered, answered_client) = admit(&registry, "127.0.0.1");
+        let (_waiting, mut waiting_client) = admit(&registry, "127.0.0.1");
+        let held: Vec<_> = (0..2).map(|_| admit(&registry, "127.0.0.1")).collect();
+        assert!(answered.as_ref().unwrap().begin_work());
+        answered.as_ref().unwrap().begin_idle();
+        waiting_client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let newcomers: Vec<_> = (0..2).map(|_| admit(&registry, "127.0.0.1")).collect();
+        assert!(newcomers.iter().all(|(conn, _)| conn.is_some()));
+        assert!(held.iter().all(|(_, client)| is_closed(client)));
+        assert!(!is_closed(&answered_client) && !is_closed(&waiting_client));
+        // Nobody is left but them and the newcomers, who go in their order.
+        let _late: Vec<_> = (0..2).map(|_| admit(&registry, "127.0.0.1")).collect();
+        assert!(newcomers.iter().all(|(_, client)| is_closed(client)));
+        assert!(!is_closed(&answered_client) && !is_closed(&waiting_client));
     }
 }

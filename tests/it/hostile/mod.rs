@@ -78,18 +78,21 @@ fn status_of(bytes: &[u8]) -> u16 {
 /// `is_over` is false. Every answer must be a good one. Returns the ids of its records.
 fn behave(address: SocketAddr, first_event: u64, is_over: &AtomicBool) -> Vec<i64> {
     let mut ids = Vec::new();
-    let mut kept = Connection::open(address).unwrap();
+    let mut kept = Kept { address, connection: Connection::open(address).unwrap() };
     let mut event = first_event;
     while !is_over.load(Ordering::SeqCst) {
+        let begun = Instant::now();
+        let fields = record_fields(event);
         let answer = if event.is_multiple_of(2) {
-            post_on(&mut kept, event)
+            kept.request("POST", "/", &fields, b"a good record")
         } else {
-            post_on(&mut Connection::open(address).unwrap(), event)
+            Connection::open(address).unwrap().request("POST", "/", &fields, b"a good record").unwrap()
         };
+        assert!(begun.elapsed() < PATIENCE, "a good client waited {:?}", begun.elapsed());
         assert_eq!(answer.status, 201, "a good record was refused: {}", answer.text());
         ids.push(answer.json()["id"].as_i64().unwrap());
         let path = ["/healthz", "/records", "/api/records?limit=5"][(event % 3) as usize];
-        let answer = kept.request("GET", path, &[], b"").unwrap();
+        let answer = kept.request("GET", path, &[], b"");
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         event += 1;
         std::thread::sleep(Duration::from_millis(5));
@@ -97,11 +100,20 @@ fn behave(address: SocketAddr, first_event: u64, is_over: &AtomicBool) -> Vec<i6
     ids
 }
 
-fn post_on(connection: &mut Connection, event: u64) -> Answer {
-    let begun = Instant::now();
-    let answer = connection.request("POST", "/", &record_fields(event), b"a good record").unwrap();
-    assert!(begun.elapsed() < PATIENCE, "a good client waited {:?}", begun.elapsed());
-    answer
+/// A connection that is opened anew where the server closed it between two requests, as it may for a newcomer.
+struct Kept {
+    address: SocketAddr,
+    connection: Connection,
+}
+
+impl Kept {
+    /// The answer, at the second try at the latest.
+    fn request(&mut self, method: &str, target: &str, fields: &[(String, String)], body: &[u8]) -> Answer {
+        self.connection.request(method, target, fields, body).unwrap_or_else(|_| {
+            self.connection = Connection::open(self.address).unwrap();
+            self.connection.request(method, target, fields, body).unwrap()
+        })
+    }
 }
 
 /// Runs `trouble` while a client that behaves is served, and returns the ids of the records it posted meanwhile.
