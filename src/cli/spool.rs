@@ -5,7 +5,7 @@ use crate::cli::{actor, open_app, print};
 use crate::error::{Error, Kind, Result};
 use crate::model::audit::Audit;
 use crate::ops::fleet::cancel;
-use crate::ops::fleet::spooling::{Differences, Mode, after_cancel, reconcile};
+use crate::ops::fleet::spooling::{Depth, Differences, Mode, after_cancel, reconcile};
 use crate::store::{Lock, Missing};
 use argh::{ArgsInfo, FromArgs};
 use serde_json::json;
@@ -38,13 +38,14 @@ enum What {
 #[argh(
     subcommand,
     name = "check",
-    description = "Tell which files are missing and which are one too many. The database is right, always. Exit status \
+    description = "Tell which files are missing, which are one too many, and which say something else. The database is right, always. Exit status \
     1 where there is a difference that stays.",
-    note = "While the server runs it mends by itself at its next start; --repair is for when it does not run.",
+    note = "At its start the server puts files in their places by itself; what they say is compared here only. --repair is \
+    for when the server does not run.",
     help_triggers("-h", "--help", "help")
 )]
 struct CheckCommand {
-    #[argh(switch, description = "write what is missing and remove what is too many")]
+    #[argh(switch, description = "write what is missing or untrue and remove what is too many")]
     repair: bool,
     #[argh(
         option,
@@ -79,22 +80,22 @@ impl CheckCommand {
                 cancel::finish(&app, id)?;
                 after_cancel(&app, id)?;
             }
-            let found = reconcile(&app, Mode::Mend)?;
+            let found = reconcile(&app, Mode::Mend, Depth::Contents)?;
             if found.n_all > 0 {
                 let audit = Audit::new(&actor("muster spool check --repair"), "spool.repair", "spool")
                     .after(json!({ "mended": found.summary() }));
                 app.store.note_change(audit)?;
             }
-            let left = reconcile(&app, Mode::Report)?;
+            let left = reconcile(&app, Mode::Report, Depth::Contents)?;
             print(&report(&found, "mended"))?;
             return outcome(&left);
         }
-        let first = reconcile(&app, Mode::Report)?;
+        let first = reconcile(&app, Mode::Report, Depth::Contents)?;
         if first.n_all == 0 {
             return print(&report(&first, "different"));
         }
         std::thread::sleep(SECOND_LOOK_AFTER);
-        let lasting = reconcile(&app, Mode::Report)?.lasting(&first);
+        let lasting = reconcile(&app, Mode::Report, Depth::Contents)?.lasting(&first);
         print(&report(&lasting, "different"))?;
         outcome(&lasting)
     }

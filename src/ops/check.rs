@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::audit::{Actor, Audit};
 use crate::ops::App;
 use crate::ops::fleet::cancel;
-use crate::ops::fleet::spooling::{Differences, Mode, after_cancel, reconcile};
+use crate::ops::fleet::spooling::{Depth, Differences, Mode, after_cancel, reconcile};
 use crate::store::backup::note_checked;
 use crate::store::{Finding, Lock, Remedy, Watch, recount, repair};
 use std::path::Path;
@@ -23,7 +23,6 @@ const NAMED_MAX: usize = 10;
 pub fn remedy_text(remedy: Remedy) -> &'static str {
     match remedy {
         Remedy::Restore => "cannot be mended; restore a backup with `muster restore FILE --force`",
-        Remedy::Spool => "stop the server and run `muster check --repair`; its next start mends it too",
         _ => "stop the server and run `muster check --repair`",
     }
 }
@@ -46,12 +45,12 @@ pub fn spool(app: &App) -> Result<Vec<Finding>> {
     if !app.config.data_dir.join(&app.config.fleet.spool_dir).exists() {
         return Ok(Vec::new());
     }
-    let first = reconcile(app, Mode::Report)?;
+    let first = reconcile(app, Mode::Report, Depth::Contents)?;
     if first.n_all == 0 {
         return Ok(Vec::new());
     }
     std::thread::sleep(SECOND_LOOK_AFTER);
-    Ok(spool_findings(&reconcile(app, Mode::Report)?.lasting(&first)))
+    Ok(spool_findings(&reconcile(app, Mode::Report, Depth::Contents)?.lasting(&first)))
 }
 
 fn spool_findings(differences: &Differences) -> Vec<Finding> {
@@ -98,7 +97,7 @@ pub fn repair_spool(app: &App, actor: &Actor) -> Result<Vec<Finding>> {
         cancel::finish(app, id)?;
         after_cancel(app, id)?;
     }
-    let found = reconcile(app, Mode::Mend)?;
+    let found = reconcile(app, Mode::Mend, Depth::Contents)?;
     if found.n_all > 0 {
         let summary = found.summary();
         app.store.note_change(

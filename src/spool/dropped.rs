@@ -53,11 +53,9 @@ impl Spool {
     /// [`ACTION_BYTES_MAX`] is read.
     pub fn read_dropped(&self, name: &OsStr) -> Result<Dropped> {
         let path = self.dir().join(Place::ActionNew.path()).join(name);
-        // Opening a FIFO must not wait for whoever writes to it.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = match rustix::fs::open(&path, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(error) => return refused_open(&path, error.into()),
+        let file = match open_unfollowed(&path) {
+            Ok(file) => file,
+            Err(error) => return refused_open(&path, error),
         };
         let found = file.metadata().map_err(|error| cannot("look at", &path, error))?;
         if !found.is_file() {
@@ -150,6 +148,13 @@ impl Spool {
             _ => Ok(()),
         }
     }
+}
+
+/// Opens a file that others may have put there: no link is followed, and nothing is waited for.
+pub(super) fn open_unfollowed(path: &Path) -> io::Result<File> {
+    // Opening a FIFO would wait for whoever writes to it.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
 /// What stood in `action/invalid` under the same name is replaced; a directory would be in the way.

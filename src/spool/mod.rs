@@ -23,7 +23,7 @@ pub use write::NewFile;
 use crate::error::{Error, Result};
 use crate::model::record::hex;
 use std::fs::{DirBuilder, Permissions, ReadDir};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -110,6 +110,31 @@ impl Spool {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(cannot("look at", &path, error)),
         }
+    }
+
+    /// What a file holds; none where it is gone, is no regular file, or is larger than `bytes_max`. Busy where it cannot
+    /// be read.
+    pub fn read(&self, place: Place, name: Name, bytes_max: u64) -> Result<Option<Vec<u8>>> {
+        let path = self.path(place, name);
+        let file = match dropped::open_unfollowed(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(cannot("read", &path, error));
+            }
+            Err(error) => {
+                log::debug!("Cannot open {}: {error}", path.display());
+                return Ok(None);
+            }
+        };
+        let found = file.metadata().map_err(|error| cannot("look at", &path, error))?;
+        if !found.is_file() {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        file.take(bytes_max.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(|error| cannot("read", &path, error))?;
+        Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
     }
 
     /// Free bytes on its file system as an unprivileged process may use them, and its size.

@@ -11,8 +11,8 @@
 //!
 //! Idle means without a complete head, whether nothing came yet or a part. Only idle connections are evicted, and of
 //! these only such as have no input that their thread has yet to read: the change of state is one atomic exchange, so a
-//! request that has come whole is not cut off. Who has been answered counts as idle a little later than who has asked
-//! for nothing yet.
+//! request that has come whole is not cut off. The longest idle goes first; where most of the idle have not been answered
+//! yet, as in a flood of connections that say nothing, these go among themselves.
 
 use super::head::Origin;
 use super::tls::Tls;
@@ -27,10 +27,6 @@ use std::time::{Duration, Instant};
 
 const WORKING: u64 = u64::MAX;
 const EVICTED: u64 = u64::MAX - 1;
-
-/// Who has been answered counts as idle so much later: a flood of newcomers that say nothing must not cut off who comes
-/// again every moment. Short, so that a full house of such still makes room.
-const ANSWERED_GRACE_MICROS: u64 = 1_000_000;
 
 /// So many evicted connections may still hold their descriptors before newcomers wait for them to go.
 const LEAVING_MAX: usize = 16;
@@ -49,8 +45,10 @@ pub(super) struct Conn {
     pub(super) tls: Option<Arc<Tls>>,
     /// Its socket.
     pub(super) socket: Arc<TcpStream>,
-    /// Microseconds since the registry was made from which it counts as idle, or WORKING or EVICTED.
+    /// Microseconds since the registry was made at which it became idle, or WORKING or EVICTED.
     state: AtomicU64,
+    /// True from its first answer on.
+    is_answered: AtomicBool,
     origin: Instant,
 }
 
@@ -69,9 +67,10 @@ impl Conn {
 
     /// The answer is written: from now on it may be evicted. An eviction that has happened is not undone.
     pub(super) fn begin_idle(&self) {
-        let since = micros_since(self.origin).saturating_add(ANSWERED_GRACE_MICROS).min(EVICTED - 1);
+        let now = micros_since(self.origin);
+        self.is_answered.store(true, Ordering::SeqCst);
         // It fails only where the connection was not at work.
-        let _ = self.state.compare_exchange(WORKING, since, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self.state.compare_exchange(WORKING, now, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     fn idle_since(&self) -> Option<u64> {
@@ -162,6 +161,7 @@ impl Registry {
             tls,
             socket: Arc::new(socket),
             state: AtomicU64::new(micros_since(self.origin)),
+            is_answered: AtomicBool::new(false),
             origin: self.origin,
         });
         members.all.insert(number, Arc::clone(&conn));
@@ -255,15 +255,24 @@ impl Registry {
 }
 
 impl Members {
-    /// Shuts the longest idle connection, of one address ([`network_of`]) or of all; false where none is idle.
+    /// Shuts an idle connection, of one address ([`network_of`]) or of all; false where there is none.
     fn evict(&mut self, address: Option<IpAddr>) -> bool {
-        let mut idle: BinaryHeap<_> = self
+        let idle: Vec<(bool, u64, u64)> = self
             .all
             .values()
             .filter(|conn| address.is_none_or(|a| network_of(conn.peer.ip()) == a))
-            .filter_map(|conn| conn.idle_since().map(|since| Reverse((since, conn.number))))
+            .filter_map(|conn| {
+                let since = conn.idle_since()?;
+                Some((conn.is_answered.load(Ordering::SeqCst), since, conn.number))
+            })
             .collect();
-        while let Some(Reverse((since, number))) = idle.pop() {
+        let n_answered = idle.iter().filter(|(is_answered, ..)| *is_answered).count();
+        let is_flood = n_answered < idle.len() / 2;
+        let in_order = idle
+            .into_iter()
+            .map(|(is_answered, since, number)| Reverse((is_flood && is_answered, since, number)));
+        let mut in_order = BinaryHeap::from_iter(in_order);
+        while let Some(Reverse((_, since, number))) = in_order.pop() {
             let Some(conn) = self.all.get(&number).cloned() else { continue };
             // Where the exchange fails its request has just come: look for another.
             if !conn.has_unread_input()
@@ -355,21 +364,25 @@ mod tests {
         assert_eq!(registry.count(), 8);
     }
     #[test]
-    fn who_has_been_answered_or_waits_to_be_read_stays() {
-        let registry = Registry::new(4, Vec::new());
+    fn what_is_not_read_yet_stays_and_so_does_who_was_answered_in_a_flood() {
+        let registry = Registry::new(6, Vec::new());
         let (answered, answered_client) = admit(&registry, "127.0.0.1");
-        let (_waiting, mut waiting_client) = admit(&registry, "127.0.0.1");
-        let held: Vec<_> = (0..2).map(|_| admit(&registry, "127.0.0.1")).collect();
         assert!(answered.as_ref().unwrap().begin_work());
         answered.as_ref().unwrap().begin_idle();
+        let (_waiting, mut waiting_client) = admit(&registry, "127.0.0.1");
         waiting_client.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-        let newcomers: Vec<_> = (0..2).map(|_| admit(&registry, "127.0.0.1")).collect();
-        assert!(newcomers.iter().all(|(conn, _)| conn.is_some()));
-        assert!(held.iter().all(|(_, client)| is_closed(client)));
+        let silent: Vec<_> = (0..4).map(|_| admit(&registry, "127.0.0.1")).collect();
+        // They go among themselves, in their order.
+        let newcomers: Vec<_> = (0..6).map(|_| admit(&registry, "127.0.0.1")).collect();
+        assert!(silent.iter().chain(&newcomers[..2]).all(|(_, client)| is_closed(client)));
+        assert!(newcomers[2..].iter().all(|(_, client)| !is_closed(client)));
         assert!(!is_closed(&answered_client) && !is_closed(&waiting_client));
-        // Nobody is left but them and the newcomers, who go in their order.
-        let _late: Vec<_> = (0..2).map(|_| admit(&registry, "127.0.0.1")).collect();
-        assert!(newcomers.iter().all(|(_, client)| is_closed(client)));
-        assert!(!is_closed(&answered_client) && !is_closed(&waiting_client));
+        // Without a flood the longest idle goes.
+        for (conn, _) in &newcomers[3..] {
+            assert!(conn.as_ref().unwrap().begin_work());
+            conn.as_ref().unwrap().begin_idle();
+        }
+        let _late = admit(&registry, "127.0.0.1");
+        assert!(is_closed(&answered_client) && !is_closed(&waiting_client));
     }
 }

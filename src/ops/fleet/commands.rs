@@ -152,10 +152,11 @@ pub fn answer(app: &App, authorization: Option<&str>, report: Report) -> Result<
         false => Vec::new(),
     };
     let json = report::results_json(&results)?;
-    let stored = NewAnswer::new(report.id, report.status, found_bits(&results), json, destroyed_pids)?;
+    let (found, now) = (found_bits(&results), app.clock.now());
+    let stored = NewAnswer::new(report.id, report.status, found, json, destroyed_pids, now)?;
     app.dispatch.courier.answer(AnswerJob {
         name: Name::Command { action_id: owner.command.action_id, id: report.id },
-        text: answered_text(app, &owner, report.status, results)?,
+        text: answered_text(app, &owner, report.status, results, now)?,
         stored: Some(stored),
     })
 }
@@ -166,6 +167,7 @@ fn answered_text(
     owner: &CommandOwner,
     status: CommandStatus,
     results: Vec<OperationResult>,
+    now: i64,
 ) -> Result<String> {
     let command = &owner.command;
     let paper = Paper {
@@ -175,7 +177,7 @@ fn answered_text(
         status: if command.status.is_over() { command.status } else { status },
         results: Some(results),
         prepared_at: command.prepared_at,
-        finished_at: command.finished_at.or(Some(app.clock.now())),
+        finished_at: command.finished_at.or(Some(now)),
     };
     command_texts(app, vec![paper])?.pop().ok_or_else(|| Error::internal("A command has no JSON"))
 }

@@ -16,7 +16,7 @@ pub use polls::{Polls, Waiting, Woken};
 use crate::error::{Error, Kind, Result};
 use crate::ops::App;
 use crate::ops::fleet::commands::{Courier, LargeAnswers};
-use crate::ops::fleet::spooling::{self, Drops, Mode};
+use crate::ops::fleet::spooling::{self, Depth, Drops, Mode};
 use crate::ops::fleet::{cancel, spooling::after_cancel};
 use crate::ops::recompute::Wake;
 use crate::spool::Place;
@@ -207,7 +207,7 @@ impl Scheduler<'_> {
         self.is_compared = false;
         self.app.spool.make()?;
         self.finish_cancelling()?;
-        match spooling::reconcile(self.app, Mode::Mend) {
+        match spooling::reconcile(self.app, Mode::Mend, Depth::Places) {
             Ok(found) if found.n_all > 0 => {
                 log::info!("The spool follows the database again; {}", found.summary());
             }

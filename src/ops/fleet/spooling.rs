@@ -5,13 +5,14 @@
 //! new file  ->  row  ->  old file removed        cut off anywhere, the row says which file is one too many
 //! ```
 
+mod contents;
 mod dropped;
 mod papers;
 mod reconcile;
 
 pub use dropped::Drops;
 pub use papers::{Paper, command_texts};
-pub use reconcile::{Differences, Mode, reconcile};
+pub use reconcile::{Depth, Differences, Mode, reconcile};
 
 use crate::error::Result;
 use crate::model::action::Action;

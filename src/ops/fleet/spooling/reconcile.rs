@@ -2,17 +2,22 @@
 //! The spool compared with the database: every live action and command has one file, where its row says.
 //!
 //! First each place is walked: a file whose row says another place is one too many. Then the rows are walked: what has
-//! no file gets one. Nothing is held in memory but a few hundred names; between them others have their turn.
+//! no file gets one, and so does, where contents are compared, what has a file that says something else. Nothing is
+//! held in memory but a few hundred names; between them others have their turn.
 
 use crate::error::Result;
 use crate::model::action::Action;
 use crate::ops::App;
-use crate::ops::fleet::spooling::{FILES_PER_TURN, follow_commands, papers};
+use crate::ops::fleet::spooling::{FILES_PER_TURN, contents, follow_commands, papers};
 use crate::spool::{Dropped, Name, Place};
 use crate::store::fleet::{ActionState, CommandState};
 use std::ffi::OsString;
 
 const HOUR_SECS: i64 = 3_600;
+/// How the line of a missing file ends.
+const MISSING: &str = "is missing";
+/// How the line of a file ends that does not hold what its row says.
+const UNTRUE: &str = "says something else than the database";
 /// Differences that are named one by one.
 const NAMED_MAX: usize = 1_000;
 
@@ -23,6 +28,15 @@ pub enum Mode {
     Report,
     /// They are told and mended.
     Mend,
+}
+
+/// How closely it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Which files there are, and where: what a start needs, since files are written whole.
+    Places,
+    /// Also what they say.
+    Contents,
 }
 
 /// What was different.
@@ -46,8 +60,10 @@ impl Differences {
 
     /// How many there are of each sort, for a line of the log.
     pub fn summary(&self) -> String {
-        let n_missing = self.named.iter().filter(|line| line.ends_with("is missing")).count();
-        let what = format!("{n_missing} missing, {} too many", self.named.len() - n_missing);
+        let count = |end: &str| self.named.iter().filter(|line| line.ends_with(end)).count();
+        let (n_missing, n_untrue) = (count(MISSING), count(UNTRUE));
+        let n_surplus = self.named.len() - n_missing - n_untrue;
+        let what = format!("{n_missing} missing, {n_surplus} too many, {n_untrue} untrue");
         if self.n_all > self.named.len() { format!("{what}, and more: {} in all", self.n_all) } else { what }
     }
 
@@ -60,9 +76,9 @@ impl Differences {
 }
 
 /// Compares, and mends where that is wanted.
-pub fn reconcile(app: &App, mode: Mode) -> Result<Differences> {
-    let comparison =
-        Comparison { app, mode, since: app.clock.now() - app.config.fleet.spool_keep_hours * HOUR_SECS };
+pub fn reconcile(app: &App, mode: Mode, depth: Depth) -> Result<Differences> {
+    let since = app.clock.now() - app.config.fleet.spool_keep_hours * HOUR_SECS;
+    let comparison = Comparison { app, mode, depth, since };
     let mut differences = Differences::default();
     for place in Place::ALL {
         comparison.walk_place(place, &mut differences)?;
@@ -74,6 +90,7 @@ pub fn reconcile(app: &App, mode: Mode) -> Result<Differences> {
 struct Comparison<'a> {
     app: &'a App,
     mode: Mode,
+    depth: Depth,
     /// What was over before this has no file any more.
     since: i64,
 }
@@ -208,10 +225,12 @@ impl Comparison<'_> {
         let state = self.app.store.action_states(&[id])?.pop().flatten();
         let Some(state) = state.filter(|state| self.has_file(state.finished_at)) else { return Ok(()) };
         let place = Place::of_action(state.status);
-        if self.app.spool.contains(place, Name::Action(id))? {
-            return Ok(());
-        }
-        differences.add(format!("{}/{} is missing", place.path(), Name::Action(id)));
+        let how = match self.app.spool.contains(place, Name::Action(id))? {
+            false => MISSING,
+            true if self.depth == Depth::Places || contents::is_true_action(self.app, id)? => return Ok(()),
+            true => UNTRUE,
+        };
+        differences.add(format!("{}/{} {how}", place.path(), Name::Action(id)));
         if self.mode == Mode::Mend
             && let Some(row) = self.app.store.action(id)?
         {
@@ -231,17 +250,25 @@ impl Comparison<'_> {
             let commands = self.app.store.recent_commands(action_id, self.since, after, FILES_PER_TURN)?;
             let Some(last) = commands.last() else { return Ok(()) };
             after = Some(*last);
-            let mut missing = Vec::new();
-            for command in &commands {
+            let (mut wanted, mut present) = (Vec::new(), Vec::new());
+            for command in commands.iter().filter(|command| self.has_file(command.finished_at)) {
                 let place = Place::of_command(command.status);
                 let name = Name::Command { action_id, id: command.id };
-                if self.has_file(command.finished_at) && !self.app.spool.contains(place, name)? {
-                    differences.add(format!("{}/{name} is missing", place.path()));
-                    missing.push(command.id);
+                if self.app.spool.contains(place, name)? {
+                    present.push(command.id);
+                } else {
+                    differences.add(format!("{}/{name} {MISSING}", place.path()));
+                    wanted.push(command.id);
+                }
+            }
+            if self.depth == Depth::Contents {
+                for (place, name) in contents::untrue_commands(self.app, &present)? {
+                    differences.add(format!("{}/{name} {UNTRUE}", place.path()));
+                    wanted.push(command_id(name));
                 }
             }
             if self.mode == Mode::Mend {
-                follow_commands(self.app, &missing)?;
+                follow_commands(self.app, &wanted)?;
             }
             drop(turn);
         }

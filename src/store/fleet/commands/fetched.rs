@@ -56,20 +56,23 @@ pub struct NewAnswer {
     found: i64,
     results: StoredPayload,
     destroyed_pids: Vec<i64>,
+    answered_at: i64,
 }
 
 impl NewAnswer {
     /// An answer of success, failed or timeout to a command. `found` is as in [`CommandRow::found`], `results` a JSON
-    /// array, `destroyed_pids` the process ids of agents of its endpoint that ended because of it.
+    /// array, `destroyed_pids` the process ids of agents of its endpoint that ended because of it, `answered_at` when it
+    /// came, as the command's file says.
     pub fn new(
         command_id: i64,
         status: CommandStatus,
         found: i64,
         results: String,
         destroyed_pids: Vec<i64>,
+        answered_at: i64,
     ) -> Result<NewAnswer> {
         let results = StoredPayload::encode(&results)?;
-        Ok(NewAnswer { command_id, status, found, results, destroyed_pids })
+        Ok(NewAnswer { command_id, status, found, results, destroyed_pids, answered_at })
     }
 }
 
@@ -282,6 +285,13 @@ fn answer_one(write: &mut Write<'_>, answer: &NewAnswer, now: i64, moved: &mut M
             "UPDATE commands SET status = ?2, finished_at = coalesce(finished_at, ?3), found = ?4, is_late = ?5,
                results = ?6, leased_until = NULL WHERE id = ?1",
         )?
-        .execute(params![answer.command_id, ended.code(), now, answer.found, is_late, answer.results])?;
+        .execute(params![
+            answer.command_id,
+            ended.code(),
+            answer.answered_at,
+            answer.found,
+            is_late,
+            answer.results
+        ])?;
     Ok(if is_late { Answered::Late } else { Answered::Counted })
 }

@@ -169,3 +169,54 @@ fn a_difference_is_told_and_mended() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("in use by"), "{text}");
 }
+
+#[test]
+fn a_file_that_says_something_else_is_told_and_mended() {
+    let mut fleet = Fleet::start(4);
+    let id = fleet.submit(&action("untrue"));
+    let later = fleet.submit(&action_at("later", "status = 'online'", 600, 600));
+    fleet.wait_for_status(id, "inflight");
+    fleet.wait_for_status(later, "scheduled");
+    for n in 1..=3 {
+        let mut agent = fleet.agent(n);
+        let command_id = agent.fetch_ids()[0];
+        agent.succeed(command_id);
+    }
+    wait_for("files", || fleet.files("command/done").len() == 3);
+    assert_eq!(fleet.server.stop(), Some(0));
+    fleet.assert_spool_clean();
+    let spool = fleet.spool();
+    let done = fleet.files("command/done");
+    let ready = fleet.files("command/ready");
+    let forged = [
+        (format!("command/done/{}", done[0]), "\"foundanything\":true", "\"foundanything\":false"),
+        (format!("command/done/{}", done[1]), "\"status\":\"success\"", "\"status\":\"failed\""),
+        (format!("command/ready/{}", ready[0]), "{", "{{"),
+        (format!("action/inflight/{id}.json"), "\"count\":1", "\"count\":2"),
+        (format!("action/new/{later}.json"), "\"target\":\"", "\"target\":\"NOT "),
+    ];
+    let text_of = |path: &str| std::fs::read_to_string(spool.join(path)).unwrap();
+    let before: Vec<String> = forged.iter().map(|(path, ..)| text_of(path)).collect();
+    for ((path, from, to), text) in forged.iter().zip(&before) {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(&changed, text, "{path}");
+        std::fs::write(spool.join(path), changed).unwrap();
+    }
+    let (code, text) = fleet.muster(&["spool", "check"]);
+    assert_eq!(code, 1, "{text}");
+    for (path, ..) in &forged {
+        assert!(
+            text.contains(&format!("{path} says something else than the database")),
+            "{path} in:\n{text}"
+        );
+    }
+    assert!(text.contains(", 5 different"), "{text}");
+    assert_eq!(fleet.muster(&["check"]).0, 1);
+    let (code, text) = fleet.muster(&["check", "--repair"]);
+    assert_eq!(code, 0, "{text}");
+    fleet.assert_spool_clean();
+    let results_of = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["results"].clone();
+    for ((path, ..), text) in forged.iter().zip(&before) {
+        assert_eq!(results_of(&text_of(path)), results_of(text), "{path}");
+    }
+}
