@@ -111,6 +111,18 @@ pub fn search(app: &App, condition: Option<&Condition>, offset: usize, limit: us
     Ok(Found { agents: app.store.agents(&ids, thresholds)?, n_agents })
 }
 
+/// The parameter that finds the agents with a tag, and what it is to be: `tag`, or `target` where the tag does not fit
+/// there; none where it fits nowhere.
+pub fn of_tag(name: &str, value: &str) -> Option<(&'static str, String)> {
+    let tag = format!("{name}={value}");
+    let is_whole = !name.is_empty() && !name.contains('=') && name == name.trim() && value == value.trim();
+    if is_whole && tag.chars().nth(FIELD_CHARS_MAX).is_none() {
+        return Some(("tag", tag));
+    }
+    let target = format!("tags->>{} = {}", quoted(name), quoted(value));
+    target::parse(&target).is_ok().then_some(("target", target))
+}
+
 /// A text as a literal of the target language.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -144,6 +156,29 @@ mod tests {
             assert_eq!(asked(pairs).unwrap(), Some(expected), "{pairs:?}");
         }
         assert_eq!(asked(&[("name", " "), ("page", "2")]).unwrap(), None);
+    }
+
+    #[test]
+    fn the_agents_of_any_tag_are_found_where_a_query_can_ask_for_them() {
+        let long = "x".repeat(1_100);
+        let cases = [
+            ("site", "north", Some("tag")),
+            ("site", "", Some("tag")),
+            ("site", "a=b", Some("tag")),
+            ("a=b", "c", Some("target")),
+            ("site", " north", Some("target")),
+            ("it's", "'quoted' ", Some("target")),
+            ("", "x", Some("target")),
+            ("site", long.as_str(), Some("target")),
+            ("site", &"y".repeat(9_000), None),
+        ];
+        for (name, value, parameter) in cases {
+            let found = of_tag(name, value);
+            assert_eq!(found.as_ref().map(|(parameter, _)| *parameter), parameter, "{name}: {value}");
+            let Some((parameter, text)) = found else { continue };
+            let expected = equal(json(JsonColumn::Tags, name), value);
+            assert_eq!(asked(&[(parameter, &text)]).unwrap(), Some(expected), "{name}: {value}");
+        }
     }
 
     #[test]

@@ -211,9 +211,10 @@ fn tags(agent: &AgentRow) -> Markup {
                     div {
                         dt { bdi { (text::start(name, 60)) } }
                         dd {
-                            @let condition = format!("{name}={value}");
-                            a href=(super::agents_link([("tag", condition.as_str())])) title="All agents with the same" {
-                                bdi { (text::start(&value, 500)) }
+                            @let shown = html! { bdi { (text::start(&value, 500)) } };
+                            @match super::agents_tagged(name, &value) {
+                                Some(link) => a href=(link) title="All agents with the same" { (shown) },
+                                None => (shown),
                             }
                         }
                     }

@@ -3,10 +3,9 @@
 
 use super::Data;
 use crate::model::time::{DAY_SECS, utc_text};
-use crate::ops::fleet::agent_search::quoted;
 use crate::store::fleet::{FleetNumbers, FleetSample};
 use crate::views::chart::{self, Category, Mark, OTHER, Series, Shape};
-use crate::views::fleet::agents_link;
+use crate::views::fleet::agents_alike;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -115,14 +114,10 @@ pub fn systems(of: &FleetNumbers) -> Markup {
 fn bars(id: &str, title: &str, noun: &str, value: &str, shares: &[Share]) -> Markup {
     let kept = if shares.len() > BARS_MAX { BARS_MAX - 1 } else { BARS_MAX };
     let (shown, rest) = shares.split_at(shares.len().min(kept));
-    let link = |share: &Share| {
-        let target = format!("{value} = {}", quoted(&share.name));
-        agents_link([("status", "online"), ("target", target.as_str())])
-    };
     let series = |name: &str, number: fn(&Share) -> i64, is_linked: bool| {
         let mark = |share: &Share| Mark {
             value: number(share) as f64,
-            link: (is_linked && number(share) > 0).then(|| link(share)),
+            link: (is_linked && number(share) > 0).then(|| agents_alike(value, &share.name)).flatten(),
         };
         let mut marks: Vec<Mark> = shown.iter().map(mark).collect();
         if !rest.is_empty() {
