@@ -328,7 +328,7 @@ fn what_cannot_be_remembered_does_not_run() {
 }
 
 #[test]
-fn compressed_operations_are_unpacked_and_packed() {
+fn compressed_operations_are_unpacked_and_results_go_as_they_are() {
     let gzip = |json: &Value| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(json.to_string().as_bytes()).unwrap();
@@ -342,11 +342,7 @@ fn compressed_operations_are_unpacked_and_packed() {
     ]);
     let answer = fixture.reply(1, &signed(action(json!({"operations": operations})), &["alice"]));
     assert_eq!(answer["results"][0]["success"], true);
-    let packed = answer["results"][0]["elements"].as_str().unwrap();
-    let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, packed).unwrap();
-    let mut text = String::new();
-    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(bytes.as_slice()), &mut text).unwrap();
-    assert!(text.starts_with("\"agent "), "{text}");
+    assert!(answer["results"][0]["elements"].as_str().unwrap().starts_with("agent "), "{answer}");
     assert!(answer["results"][1]["errors"][0].as_str().unwrap().contains("base64"), "{answer}");
     assert_eq!(answer["status"], "failed");
 }

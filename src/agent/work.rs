@@ -12,13 +12,8 @@ use crate::model::filter::shortened;
 use crate::model::record::hex;
 use crate::model::timestamp::Timestamp;
 use crate::modules::{self, Host, Limits, Outcome};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -154,13 +149,15 @@ impl Work<'_> {
         let mut ends_agent = false;
         for operation in operations {
             let (result, ended) = match self.outcome(operation, results.left()) {
-                Outcome::Done(result) if result.success => (result, None),
-                Outcome::Done(result) => (result, Some(CommandStatus::Failed)),
+                // As in MIG: a module that tells what it could not do has answered. Its clients show results of
+                // commands that succeeded, and nothing of others.
+                Outcome::Done(result) => (result, None),
                 Outcome::DoneAndEnd(result) => {
                     ends_agent = true;
                     (result, None)
                 }
                 Outcome::TimedOut(result) => (result, Some(CommandStatus::Timeout)),
+                Outcome::Failed(why) => (failed(why), Some(CommandStatus::Failed)),
                 Outcome::Unknown => {
                     let message = format!(
                         "This agent has no module {}; it has {}",
@@ -171,7 +168,7 @@ impl Work<'_> {
                 }
             };
             status = worse(status, ended);
-            let result = if operation.want_compressed { compressed(result) } else { result };
+            // `want_compressed` is about the parameters on their way; results go as they are.
             results.push(result);
         }
         self.envelope(id, status, results, ends_agent)
@@ -185,7 +182,7 @@ impl Work<'_> {
         };
         let parameters = match parameters {
             Ok(parameters) => parameters,
-            Err(error) => return Outcome::Done(failed(error.message())),
+            Err(error) => return Outcome::Failed(error.message().to_owned()),
         };
         let (now_secs, now_nanos) = self.clock.now_precisely();
         let host = Host {
@@ -206,7 +203,7 @@ impl Work<'_> {
         });
         if let Err(error) = thread {
             LEFT_BEHIND.fetch_sub(1, Ordering::Relaxed);
-            return Outcome::Done(failed(format!("Cannot start a thread: {error}")));
+            return Outcome::Failed(format!("Cannot start a thread: {error}"));
         }
         match receiver.recv_timeout(self.module_most + GRACE) {
             Ok(outcome) => outcome,
@@ -216,7 +213,7 @@ impl Work<'_> {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 LEFT_BEHIND.fetch_sub(1, Ordering::Relaxed);
-                Outcome::Done(failed("The module broke down; see the agent's log"))
+                Outcome::Failed("The module broke down; see the agent's log".to_owned())
             }
         }
     }
@@ -289,14 +286,4 @@ fn worse(status: CommandStatus, ended: Option<CommandStatus>) -> CommandStatus {
 
 fn failed(message: impl Into<String>) -> OperationResult {
     OperationResult { errors: Some(vec![message.into()]), ..OperationResult::default() }
-}
-
-/// The result with its elements as base64 of their gzipped JSON.
-fn compressed(result: OperationResult) -> OperationResult {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let written = encoder.write_all(result.elements.to_string().as_bytes()).and_then(|()| encoder.finish());
-    match written {
-        Ok(packed) => OperationResult { elements: Value::String(STANDARD.encode(packed)), ..result },
-        Err(error) => failed(format!("The result cannot be compressed: {error}")),
-    }
 }

@@ -108,9 +108,9 @@ statuses! {
         Prepared = 1 "prepared",
         /// Its agent has fetched it.
         Sent = 2 "sent",
-        /// Its agent answered.
+        /// Its modules ran to their end; each result says whether it could do what it was asked.
         Success = 3 "success",
-        /// Its agent could not do it.
+        /// Its agent refused it, has no such module, or a module broke down.
         Failed = 4 "failed",
         /// A module took too long.
         Timeout = 5 "timeout",

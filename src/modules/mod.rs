@@ -47,12 +47,14 @@ pub struct Host {
 /// How a module ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It ran; its result says whether with success.
+    /// It ran to its end; its result says whether with success.
     Done(OperationResult),
     /// It ran, and the agent must end once it has sent the result.
     DoneAndEnd(OperationResult),
     /// Its time was over before it was done; what it had by then.
     TimedOut(OperationResult),
+    /// It could not be run, or broke down; why.
+    Failed(String),
     /// There is no such module.
     Unknown,
 }

@@ -3,9 +3,9 @@
 //! file never leaves the host, only that it matched.
 //!
 //! Where a file is asked for in ways of which MIG's documentation tells two stories, this is done:
-//! `matchall` is on where nothing is said; `maxdepth` counts the directories below the path; `<10k` and `>10k` include
-//! 10 KiB; links to files are followed, links to directories are not; what the kernel makes up (`/proc`, `/sys`) is
-//! looked at only where a path says so.
+//! `matchall` is on where nothing is said; `maxdepth` counts levels as `find` and MIG's agent do, 1 being what lies in
+//! the path itself; `<10k` and `>10k` include 10 KiB; links to files are followed, links to directories are not; what the
+//! kernel makes up (`/proc`, `/sys`) is looked at only where a path says so.
 
 mod contents;
 mod digest;

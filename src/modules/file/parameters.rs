@@ -45,7 +45,7 @@ pub(super) struct Search {
 /// How a search goes.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
-    /// Directories below the path that are gone down at most.
+    /// Levels that are looked at most: 1 is what lies in the path itself.
     pub(super) depth_max: usize,
     /// A file must match all filters; else each filter tells its own files.
     pub(super) is_match_all: bool,

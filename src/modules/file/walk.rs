@@ -50,7 +50,7 @@ const REMOTE_TYPES: &[u64] = &[
 
 struct Waiting {
     path: PathBuf,
-    /// Directories between it and the path of the searches.
+    /// The level of what lies in it: 1 for the path of the searches itself.
     depth: usize,
     /// The file system.
     device: u64,
@@ -96,7 +96,7 @@ fn walk_root(
         found.error(format!("{} is neither a directory nor a regular file", root.display()));
         return Ok(());
     }
-    let mut waiting = vec![Waiting { path: root.to_owned(), depth: 0, device: metadata.dev() }];
+    let mut waiting = vec![Waiting { path: root.to_owned(), depth: 1, device: metadata.dev() }];
     while let Some(directory) = waiting.pop() {
         let open: Vec<(usize, &Search)> = searches
             .iter()
