@@ -76,9 +76,39 @@ impl Prepared {
         Ok(Prepared { condition, regexes })
     }
 
+    /// The same for a `NOW()` that is known already: what is reckoned from it is reckoned once.
+    pub fn at(mut condition: Condition, now_micros: i64) -> Result<Prepared> {
+        fix_times(&mut condition, now_micros);
+        Prepared::new(condition)
+    }
+
     /// As [`Condition::matches`].
     pub fn matches(&self, facts: &Facts) -> Result<Option<bool>> {
         judge(&self.condition, facts, &self.regexes)
+    }
+}
+
+fn fix_times(condition: &mut Condition, now_micros: i64) {
+    let fix = |value: &mut Value| {
+        if let Value::Time(Time::Ago(length)) = value
+            // Outside of the calendar it stays, and says so when it is judged.
+            && let Some(unix_micros) = interval::before(now_micros, *length)
+        {
+            *value = Value::Time(Time::At { unix_micros });
+        }
+    };
+    match condition {
+        Condition::And(parts) | Condition::Or(parts) => {
+            parts.iter_mut().for_each(|part| fix_times(part, now_micros));
+        }
+        Condition::Not(inner) => fix_times(inner, now_micros),
+        Condition::Compare { left, right, .. } => [left, right].into_iter().for_each(fix),
+        Condition::Between { value, low, high } => [value, low, high].into_iter().for_each(fix),
+        Condition::In { value, list } => std::iter::once(value).chain(list).for_each(fix),
+        Condition::Like { .. }
+        | Condition::Matches { .. }
+        | Condition::IsNull(_)
+        | Condition::FollowUp { .. } => {}
     }
 }
 

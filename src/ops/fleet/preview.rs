@@ -24,14 +24,9 @@ pub fn preview(app: &App, target: &str) -> Result<Preview> {
     let condition = target::parse(target)?;
     let now = app.clock.now();
     let moment = Moment { now, thresholds: app.config.fleet.liveness().at(now) };
-    // The second question only where the first did not count them all: no name but the first hundred is looked up.
-    let first = app.store.target_agents(&condition, moment, Some(NAMES_MAX))?;
-    let agents = match first.len() < NAMES_MAX {
-        true => first.len(),
-        false => app.store.count_target_agents(&condition, moment)?.max(NAMES_MAX),
-    };
-    let names = first.into_iter().map(|agent| agent.name).collect();
-    Ok(Preview { agents: agents as i64, names })
+    let found = app.store.target_agents(&condition, moment, Some(NAMES_MAX))?;
+    let names = found.first.into_iter().map(|agent| agent.name).collect();
+    Ok(Preview { agents: found.n_agents as i64, names })
 }
 
 /// Refuses a launch on more agents than `fleet.confirm_above` that nobody confirmed. Kind: Conflict.

@@ -110,7 +110,7 @@ pub fn run(app: &App, request: &Request, now: i64) -> Result<Vec<i64>> {
             let most = usize::try_from(most).unwrap_or(usize::MAX);
             let found = app.store.target_agents(&condition, Moment { now, thresholds }, Some(most))?;
             let offset = usize::try_from(search.offset).unwrap_or(usize::MAX);
-            found.into_iter().skip(offset).map(|agent| agent.agent_id).collect()
+            found.first.into_iter().skip(offset).map(|agent| agent.agent_id).collect()
         }
     };
     match ids.is_empty() {

@@ -4,8 +4,9 @@
 use crate::error::Result;
 use crate::model::agent::Thresholds;
 use crate::model::time::DAY_SECS;
+use crate::store::fleet::states::Field;
 use crate::store::fleet::statistics::{
-    Tally, by_endpoint, count_endpoint, name_tallies, named_doubles, pairs_of,
+    COUNTED, PAIRED, Tally, by_endpoint, count_endpoint, name_tallies, named_doubles, pairs_of,
 };
 use crate::store::fleet::{DoubleEndpoint, DoublePair, FleetNumbers, OfflineAgent};
 use crate::store::{READ_MOST, Store};
@@ -58,7 +59,8 @@ impl Store {
             let (mut online, mut idle) = (Tally::default(), Tally::default());
             let mut double: Vec<(i64, Vec<i64>)> = Vec::new();
             let mut beats: Vec<(i64, i64)> = Vec::new();
-            by_endpoint(connection, from, |states| {
+            let fields = [COUNTED.as_slice(), &PAIRED, &[Field::NameId]].concat();
+            by_endpoint(connection, &fields, from, |states| {
                 count_endpoint(&mut found.numbers, &mut online, &mut idle, states, (now, thresholds));
                 if states.len() > 1 && found.pairs.len() < query.rows_max {
                     found.pairs.extend(pairs_of(states, thresholds.online_from));

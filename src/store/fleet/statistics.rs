@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::model::agent::{AgentStatus, Thresholds};
 use crate::model::time::DAY_SECS;
+use crate::store::fleet::states::{self, Field, State, Which};
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
@@ -97,49 +98,36 @@ pub struct DoublePair {
     pub younger: i64,
 }
 
-/// A row of `agent_states`.
-#[derive(Clone, Copy)]
-pub(super) struct State {
-    pub(super) endpoint_id: i64,
-    agent_id: i64,
-    pub(super) heartbeat_at: i64,
-    started_at: i64,
-    pub(super) name_id: i64,
-    version_id: i64,
-    environment_id: i64,
-    is_destroyed: bool,
-}
+/// What [`count_endpoint`] needs of a row.
+pub(super) const COUNTED: [Field; 6] = [
+    Field::EndpointId,
+    Field::HeartbeatAt,
+    Field::StartedAt,
+    Field::VersionId,
+    Field::EnvironmentId,
+    Field::IsDestroyed,
+];
+/// What [`pairs_of`] needs of a row.
+pub(super) const PAIRED: [Field; 5] =
+    [Field::EndpointId, Field::AgentId, Field::HeartbeatAt, Field::StartedAt, Field::IsDestroyed];
 
 /// Calls `each` with the agents of each endpoint that beat at `heard_from` or later, endpoint after endpoint.
+/// `fields` has the endpoint's id among them.
 pub(super) fn by_endpoint(
     connection: &Connection,
+    fields: &[Field],
     heard_from: i64,
     mut each: impl FnMut(&[State]),
 ) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "SELECT endpoint_id, agent_id, heartbeat_at, started_at, name_id, version_id, environment_id,
-           is_destroyed
-         FROM agent_states WHERE heartbeat_at >= ?1 ORDER BY endpoint_id, agent_id",
-    )?;
-    let mut rows = statement.query([heard_from])?;
     let mut group: Vec<State> = Vec::new();
-    while let Some(row) = rows.next()? {
-        let state = State {
-            endpoint_id: row.get(0)?,
-            agent_id: row.get(1)?,
-            heartbeat_at: row.get(2)?,
-            started_at: row.get(3)?,
-            name_id: row.get(4)?,
-            version_id: row.get(5)?,
-            environment_id: row.get(6)?,
-            is_destroyed: row.get(7)?,
-        };
+    states::walk(connection, fields, Which::HeardFrom(heard_from), |state| {
         if group.first().is_some_and(|first| first.endpoint_id != state.endpoint_id) {
             each(&group);
             group.clear();
         }
-        group.push(state);
-    }
+        group.push(*state);
+        Ok(())
+    })?;
     if !group.is_empty() {
         each(&group);
     }
@@ -254,7 +242,7 @@ impl Store {
             let mut numbers = FleetNumbers::default();
             let (mut online, mut idle) = (Tally::default(), Tally::default());
             // Whoever is idle for longer than a week by the settings is counted too.
-            by_endpoint(connection, week_ago.min(thresholds.idle_from), |states| {
+            by_endpoint(connection, &COUNTED, week_ago.min(thresholds.idle_from), |states| {
                 count_endpoint(&mut numbers, &mut online, &mut idle, states, (now, thresholds));
             })?;
             name_tallies(connection, &mut numbers, &online, &idle)?;
@@ -340,7 +328,7 @@ impl Store {
     pub fn double_endpoints(&self, heard_from: i64) -> Result<Vec<DoubleEndpoint>> {
         self.read(READ_MOST, |connection| {
             let mut found: Vec<(i64, Vec<i64>)> = Vec::new();
-            by_endpoint(connection, heard_from, |states| {
+            by_endpoint(connection, &[Field::EndpointId, Field::NameId], heard_from, |states| {
                 if let [first, _, ..] = states {
                     found.push((first.endpoint_id, states.iter().map(|state| state.name_id).collect()));
                 }
@@ -354,7 +342,7 @@ impl Store {
     pub fn double_pairs(&self, thresholds: Thresholds, most: usize) -> Result<Vec<DoublePair>> {
         self.read(READ_MOST, |connection| {
             let mut pairs = Vec::new();
-            by_endpoint(connection, thresholds.online_from, |states| {
+            by_endpoint(connection, &PAIRED, thresholds.online_from, |states| {
                 if states.len() > 1 && pairs.len() < most {
                     pairs.extend(pairs_of(states, thresholds.online_from));
                 }
@@ -443,7 +431,7 @@ mod tests {
             name_id: 1,
             version_id: 1,
             environment_id: 1,
-            is_destroyed: false,
+            ..State::default()
         }
     }
 

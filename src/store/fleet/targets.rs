@@ -18,8 +18,9 @@ use verdicts::Judge;
 use crate::error::Result;
 use crate::model::agent::Thresholds;
 use crate::store::Store;
+use crate::store::fleet::states::{self, Field, State, Which};
 use crate::target::Condition;
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use std::time::Duration;
 
 /// How long a target may be looked for.
@@ -47,39 +48,6 @@ pub struct Moment {
     pub thresholds: Thresholds,
 }
 
-/// A row of `agent_states`.
-#[derive(Clone, Copy, Debug)]
-struct State {
-    endpoint_id: i64,
-    agent_id: i64,
-    heartbeat_at: i64,
-    started_at: i64,
-    name_id: i64,
-    version_id: i64,
-    environment_id: i64,
-    tags_id: i64,
-    is_destroyed: bool,
-}
-
-impl State {
-    const SQL: &str = "SELECT endpoint_id, agent_id, heartbeat_at, started_at, name_id, version_id, environment_id, \
-         tags_id, is_destroyed FROM agent_states";
-
-    fn read(row: &Row<'_>) -> rusqlite::Result<State> {
-        Ok(State {
-            endpoint_id: row.get(0)?,
-            agent_id: row.get(1)?,
-            heartbeat_at: row.get(2)?,
-            started_at: row.get(3)?,
-            name_id: row.get(4)?,
-            version_id: row.get(5)?,
-            environment_id: row.get(6)?,
-            tags_id: row.get(7)?,
-            is_destroyed: row.get(8)?,
-        })
-    }
-}
-
 /// An agent found, with what its order needs.
 #[derive(Clone, Copy, Debug)]
 struct Match {
@@ -87,6 +55,15 @@ struct Match {
     agent_id: i64,
     heartbeat_at: i64,
     name_id: i64,
+}
+
+/// The agents that a target means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetAgents {
+    /// The first of them, by queueloc.
+    pub first: Vec<TargetAgent>,
+    /// How many there are.
+    pub n_agents: usize,
 }
 
 /// Agents of a list, the newest heartbeat first.
@@ -99,23 +76,19 @@ pub struct AgentPage {
 }
 
 impl Store {
-    /// The agents that a target means: online or idle, of each endpoint the one that beat last; by queueloc, at most
-    /// `most`. Busy where it takes too long.
+    /// The agents that a target means: online or idle, of each endpoint the one that beat last; at most `most` are named.
+    /// Busy where it takes too long.
     pub fn target_agents(
         &self,
         target: &Condition,
         moment: Moment,
         most: Option<usize>,
-    ) -> Result<Vec<TargetAgent>> {
+    ) -> Result<TargetAgents> {
         self.read(SEARCH_MOST, |connection| {
             let found = endpoints_matching(connection, target, moment)?;
-            named(connection, in_order(connection, found, most)?)
+            let n_agents = found.len();
+            Ok(TargetAgents { first: named(connection, in_order(connection, found, most)?)?, n_agents })
         })
-    }
-
-    /// How many agents a target means.
-    pub fn count_target_agents(&self, target: &Condition, moment: Moment) -> Result<usize> {
-        self.read(SEARCH_MOST, |connection| Ok(endpoints_matching(connection, target, moment)?.len()))
     }
 
     /// All agents for which a condition holds, or all where there is none: the last heartbeat first, those of one
@@ -127,29 +100,54 @@ impl Store {
         offset: usize,
         limit: usize,
     ) -> Result<AgentPage> {
-        self.read(SEARCH_MOST, |connection| {
-            let mut found = Vec::new();
-            walk(connection, condition, moment, false, |state| {
-                found.push((state.heartbeat_at, state.agent_id));
-            })?;
-            let n_agents = found.len();
-            let end = offset.saturating_add(limit).min(n_agents);
-            if end < n_agents && end > 0 {
-                // Only what stands on the page or before it needs an order.
-                found.select_nth_unstable_by(end - 1, |a, b| b.cmp(a));
-                found.truncate(end);
-            }
-            found.sort_unstable_by(|a, b| b.cmp(a));
-            let ids = found.into_iter().skip(offset).take(limit).map(|(_, id)| id).collect();
-            Ok(AgentPage { ids, n_agents })
+        self.read(SEARCH_MOST, |connection| match condition {
+            Some(condition) => page_where(connection, condition, moment, offset, limit),
+            None => page_of_all(connection, offset, limit),
         })
     }
+}
+
+fn page_where(
+    connection: &Connection,
+    condition: &Condition,
+    moment: Moment,
+    offset: usize,
+    limit: usize,
+) -> Result<AgentPage> {
+    let mut found = Vec::new();
+    walk(connection, condition, moment, Which::All, &[Field::AgentId, Field::HeartbeatAt], |state| {
+        found.push((state.heartbeat_at, state.agent_id));
+    })?;
+    let n_agents = found.len();
+    let end = offset.saturating_add(limit).min(n_agents);
+    if end < n_agents && end > 0 {
+        // Only what stands on the page or before it needs an order.
+        found.select_nth_unstable_by(end - 1, |a, b| b.cmp(a));
+        found.truncate(end);
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    let ids = found.into_iter().skip(offset).take(limit).map(|(_, id)| id).collect();
+    Ok(AgentPage { ids, n_agents })
+}
+
+fn page_of_all(connection: &Connection, offset: usize, limit: usize) -> Result<AgentPage> {
+    let mut count = connection.prepare_cached("SELECT count(*) FROM agent_states")?;
+    let n_agents: i64 = count.query_row([], |row| row.get(0))?;
+    let mut page = connection.prepare_cached(
+        "SELECT agent_id FROM agent_states ORDER BY heartbeat_at DESC, agent_id DESC LIMIT ?1 OFFSET ?2",
+    )?;
+    let at_most = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let ids = page.query_map([at_most(limit), at_most(offset)], |row| row.get(0))?;
+    let ids = ids.collect::<rusqlite::Result<_>>()?;
+    Ok(AgentPage { ids, n_agents: usize::try_from(n_agents).unwrap_or(0) })
 }
 
 /// The newest matching agent of each endpoint, by endpoint id.
 fn endpoints_matching(connection: &Connection, target: &Condition, moment: Moment) -> Result<Vec<Match>> {
     let mut found: Vec<Match> = Vec::new();
-    walk(connection, Some(target), moment, true, |state| {
+    let live = Which::LiveFrom(moment.thresholds.idle_from);
+    let fields = [Field::EndpointId, Field::AgentId, Field::HeartbeatAt, Field::NameId];
+    walk(connection, target, moment, live, &fields, |state| {
         let this = Match {
             endpoint_id: state.endpoint_id,
             agent_id: state.agent_id,
@@ -207,32 +205,21 @@ fn named(connection: &Connection, found: Vec<Match>) -> Result<Vec<TargetAgent>>
     Ok(named)
 }
 
-/// Calls `take` with every state for which the condition holds, by endpoint and agent.
+/// Calls `take` with every state for which the condition holds, by endpoint and agent, with these fields.
 fn walk(
     connection: &Connection,
-    condition: Option<&Condition>,
+    condition: &Condition,
     moment: Moment,
-    is_live_only: bool,
+    which: Which,
+    fields: &[Field],
     mut take: impl FnMut(&State),
 ) -> Result<()> {
-    let mut judge = match condition {
-        Some(condition) => Some(Judge::new(connection, condition, moment)?),
-        None => None,
-    };
-    let mut statement = connection.prepare_cached(State::SQL)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let state = State::read(row)?;
-        if is_live_only && (state.is_destroyed || state.heartbeat_at < moment.thresholds.idle_from) {
-            continue;
+    let mut judge = Judge::new(connection, condition, moment)?;
+    let fields = [fields, &judge.fields()].concat();
+    states::walk(connection, &fields, which, |state| {
+        if judge.holds(state)? == Some(true) {
+            take(state);
         }
-        let holds = match &mut judge {
-            Some(judge) => judge.holds(&state)? == Some(true),
-            None => true,
-        };
-        if holds {
-            take(&state);
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }

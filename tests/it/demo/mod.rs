@@ -276,7 +276,7 @@ fn the_fleet_has_agents_investigators_and_actions() {
     assert_eq!(store.agents_where(None, moment, 0, 1).unwrap().n_agents, 400);
     let count = |target: &str| {
         let target = muster::target::parse(target).unwrap();
-        store.count_target_agents(&target, moment).unwrap()
+        store.target_agents(&target, moment, Some(1)).unwrap().n_agents
     };
     let (online, idle) = (count("status='online'"), count("status='idle'"));
     assert!(online > 200 && (5..60).contains(&idle), "{online} {idle}");

@@ -108,7 +108,7 @@ fn addressees(app: &App, row: &ActionRow, now: i64) -> Result<Vec<Addressee>> {
     let moment = Moment { now, thresholds: app.config.fleet.liveness().at(now) };
     let found = app.store.target_agents(&condition, moment, None)?;
     let has_command = app.store.endpoints_with_command(row.id)?;
-    let new = found.iter().filter(|agent| !has_command.contains(&agent.endpoint_id));
+    let new = found.first.iter().filter(|agent| !has_command.contains(&agent.endpoint_id));
     Ok(new.map(|agent| Addressee { agent_id: agent.agent_id, endpoint_id: agent.endpoint_id }).collect())
 }
 

@@ -54,7 +54,7 @@ fn fill(connection: &Connection) {
 fn ids(connection: &Connection, target: &str) -> BTreeSet<i64> {
     let condition = parse(target).unwrap_or_else(|error| panic!("{target}: {error}"));
     let mut found = BTreeSet::new();
-    walk(connection, Some(&condition), moment(), false, |state| {
+    walk(connection, &condition, moment(), Which::All, &[Field::AgentId], |state| {
         found.insert(state.agent_id);
     })
     .unwrap();
@@ -120,6 +120,14 @@ fn verdicts_say_what_judging_each_agent_whole_says() {
         "status = 'online'",
         "tags->>'machine_id' = 'aa'",
         "queueloc ~* 'KIM'",
+        "environment->>'publicip' = '192.0.2.1'",
+        "environment#>>'{publicip}' LIKE '%2'",
+        "heartbeattime > NOW() - interval '20 minutes'",
+        "starttime BETWEEN NOW() - interval '1 month' AND NOW() - interval '1 hour'",
+        "status IN ('idle', 'offline')",
+        "id <> 1",
+        "loadername IS NULL",
+        "version = loadername",
     ];
     for left in leaves {
         for right in leaves {
@@ -130,11 +138,12 @@ fn verdicts_say_what_judging_each_agent_whole_says() {
             ] {
                 let prepared = Prepared::new(parse(&target).unwrap()).unwrap();
                 let mut expected = BTreeSet::new();
-                walk(&connection, None, moment(), false, |state| {
+                states::walk(&connection, &Field::ALL, Which::All, |state| {
                     let facts = whole_facts(&connection, state, micros(NOW), moment().thresholds).unwrap();
                     if prepared.matches(&facts).unwrap() == Some(true) {
                         expected.insert(state.agent_id);
                     }
+                    Ok(())
                 })
                 .unwrap();
                 assert_eq!(ids(&connection, &target), expected, "{target}");

@@ -2,10 +2,11 @@
 //! Judging a target: where each simple condition finds what it asks for, its verdicts for all rows of that place, and
 //! what follows from these for an agent. Which agents are asked about is not here.
 
-use super::{Moment, State};
+use super::Moment;
 use crate::error::{Error, Result};
 use crate::model::agent::{AgentStatus, Thresholds};
-use crate::target::{Column, Condition, Facts, Hop, JsonColumn, Prepared, Value};
+use crate::store::fleet::states::{Field, State};
+use crate::target::{Column, Condition, Facts, Hop, JsonColumn, JsonPath, Prepared, Value};
 use rusqlite::{Connection, Row};
 use std::collections::HashSet;
 
@@ -28,10 +29,12 @@ enum Node {
     And(Vec<Node>),
     Or(Vec<Node>),
     Not(Box<Node>),
-    /// Judged beforehand, by an id of the row.
-    Known(fn(&State) -> i64, Verdicts),
-    /// Judged by what the row itself says.
-    State(Prepared),
+    /// Judged beforehand, by an id of the row, which is this field.
+    Known(Field, Verdicts),
+    /// Judged beforehand for each status.
+    Status(Vec<(AgentStatus, Option<bool>)>),
+    /// Judged by what the row itself says, in this field.
+    State(Option<Field>, Prepared),
     /// Judged by everything about the agent, read for it alone.
     Whole(Prepared),
     /// Agents that answered another action.
@@ -56,8 +59,27 @@ impl<'a> Judge<'a> {
         Ok(Judge { connection, node, facts, moment })
     }
 
+    /// What it needs of a row.
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let mut fields = Vec::new();
+        add_fields(&self.node, &mut fields);
+        fields
+    }
+
     pub(super) fn holds(&mut self, state: &State) -> Result<Option<bool>> {
         holds(&self.node, state, &mut self.facts, self.connection, self.moment.thresholds)
+    }
+}
+
+fn add_fields(node: &Node, fields: &mut Vec<Field>) {
+    match node {
+        Node::And(parts) | Node::Or(parts) => parts.iter().for_each(|part| add_fields(part, fields)),
+        Node::Not(inner) => add_fields(inner, fields),
+        Node::Known(field, _) => fields.push(*field),
+        Node::Status(_) => fields.extend([Field::HeartbeatAt, Field::IsDestroyed]),
+        Node::State(field, _) => fields.extend(*field),
+        Node::Whole(_) => fields.extend(Field::ALL),
+        Node::Among(_) => fields.push(Field::AgentId),
     }
 }
 
@@ -86,13 +108,16 @@ fn holds(
             Ok((!has_null).then_some(!decisive))
         }
         Node::Not(inner) => Ok(holds(inner, state, facts, connection, thresholds)?.map(|holds| !holds)),
-        Node::Known(id, verdicts) => Ok(verdicts.of(id(state))),
+        Node::Known(field, verdicts) => Ok(verdicts.of(field.of(state))),
+        Node::Status(verdicts) => {
+            let status = thresholds.status(state.heartbeat_at, state.is_destroyed);
+            Ok(verdicts.iter().find(|(of, _)| *of == status).and_then(|(_, verdict)| *verdict))
+        }
         Node::Among(ids) => Ok(Some(ids.contains(&state.agent_id))),
-        Node::State(prepared) => {
+        Node::State(_, prepared) => {
             facts.id = Some(state.agent_id);
             facts.starttime_micros = micros(state.started_at);
             facts.heartbeattime_micros = Some(micros(state.heartbeat_at));
-            set_status(facts, thresholds.status(state.heartbeat_at, state.is_destroyed));
             prepared.matches(facts)
         }
         Node::Whole(prepared) => {
@@ -101,18 +126,14 @@ fn holds(
     }
 }
 
-fn set_status(facts: &mut Facts, status: AgentStatus) {
-    if facts.status.as_deref() != Some(status.word()) {
-        facts.status = Some(status.word().to_owned());
-    }
-}
-
 /// Where a condition without AND, OR and NOT finds all that it asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// It asks for nothing but constants.
     Nowhere,
-    State,
+    /// In this field of the row itself.
+    State(Field),
+    Status,
     Names,
     Versions,
     Endpoints,
@@ -120,6 +141,8 @@ enum Place {
     TagSets,
     /// Numbers and words of each agent.
     Agents,
+    /// Its own public address alone.
+    PublicIp,
     /// Its own addresses.
     Addresses,
     /// Its own machine id.
@@ -132,9 +155,12 @@ fn place_of(value: &Value) -> Place {
     match value {
         Value::Text(_) | Value::Number(_) | Value::Time(_) => Place::Nowhere,
         Value::Column(column) => match column {
-            Column::Id | Column::Starttime | Column::Heartbeattime | Column::Status | Column::Loadername => {
-                Place::State
-            }
+            Column::Id => Place::State(Field::AgentId),
+            Column::Starttime => Place::State(Field::StartedAt),
+            Column::Heartbeattime => Place::State(Field::HeartbeatAt),
+            Column::Status => Place::Status,
+            // No agent has one here: it is NULL.
+            Column::Loadername => Place::Nowhere,
             Column::Name => Place::Names,
             Column::Version => Place::Versions,
             Column::Queueloc => Place::Endpoints,
@@ -149,6 +175,7 @@ fn place_of(value: &Value) -> Place {
                 _ => None,
             };
             match (path.column, first.map(String::as_str)) {
+                (JsonColumn::Environment, Some("publicip")) if is_one_step(path) => Place::PublicIp,
                 // These two are each agent's own.
                 (JsonColumn::Environment, Some("addresses" | "publicip")) => Place::Addresses,
                 (JsonColumn::Tags, Some("machine_id")) => Place::MachineIds,
@@ -157,6 +184,14 @@ fn place_of(value: &Value) -> Place {
                 (_, None) => Place::Everywhere,
             }
         }
+    }
+}
+
+fn is_one_step(path: &JsonPath) -> bool {
+    match path.hops.as_slice() {
+        [Hop::Key(_)] => true,
+        [Hop::Path(parts)] => parts.len() == 1,
+        _ => false,
     }
 }
 
@@ -201,67 +236,103 @@ fn node(connection: &Connection, condition: &Condition, facts: &Facts) -> Result
 }
 
 fn leaf_node(connection: &Connection, leaf: &Condition, facts: &Facts) -> Result<Node> {
-    let prepared = Prepared::new(leaf.clone())?;
-    let (sql, id, read): (&str, fn(&State) -> i64, ReadFacts) = match place_of_leaf(leaf) {
-        Place::Nowhere | Place::State => return Ok(Node::State(prepared)),
+    let prepared = Prepared::at(leaf.clone(), facts.now_micros)?;
+    let source = match place_of_leaf(leaf) {
+        Place::Nowhere => return Ok(Node::State(None, prepared)),
+        Place::State(field) => return Ok(Node::State(Some(field), prepared)),
+        Place::Status => return status_node(&prepared, facts),
         Place::Everywhere => return Ok(Node::Whole(prepared)),
-        Place::Names => (
-            "SELECT id, name FROM agent_names",
-            |state| state.name_id,
-            |row, facts| replace_text(row, &mut facts.name),
-        ),
-        Place::Versions => (
-            "SELECT id, version FROM agent_versions",
-            |state| state.version_id,
-            |row, facts| replace_text(row, &mut facts.version),
-        ),
-        Place::Endpoints => (
-            "SELECT id, queueloc FROM endpoints",
-            |state| state.endpoint_id,
-            |row, facts| replace_text(row, &mut facts.queueloc),
-        ),
-        Place::Environments => (
-            "SELECT id, environment FROM environments",
-            |state| state.environment_id,
-            |row, facts| {
-                facts.environment = json(row, 1)?;
-                Ok(())
-            },
-        ),
-        Place::TagSets => (
-            "SELECT id, tags FROM tag_sets",
-            |state| state.tags_id,
-            |row, facts| {
-                facts.tags = json(row, 1)?;
-                Ok(())
-            },
-        ),
-        Place::Agents => {
-            ("SELECT id, pid, mode, refreshed_at FROM agents", |state| state.agent_id, read_agent)
-        }
-        Place::Addresses => (
-            "SELECT id, publicip, addresses FROM agents",
-            |state| state.agent_id,
-            |row, facts| {
-                facts.environment = addresses(row, 1)?;
-                Ok(())
-            },
-        ),
-        Place::MachineIds => (
-            "SELECT id, machine_id FROM agents",
-            |state| state.agent_id,
-            |row, facts| {
-                facts.tags = machine_id(row, 1)?;
-                Ok(())
-            },
-        ),
+        Place::Names => NAMES,
+        Place::Versions => VERSIONS,
+        Place::Endpoints => ENDPOINTS,
+        Place::Environments => ENVIRONMENTS,
+        Place::TagSets => TAG_SETS,
+        Place::Agents => AGENTS,
+        Place::PublicIp => PUBLIC_IPS,
+        Place::Addresses => ADDRESSES,
+        Place::MachineIds => MACHINE_IDS,
     };
     let mut facts = facts.clone();
-    Ok(Node::Known(id, verdicts(connection, sql, &prepared, &mut facts, read)?))
+    Ok(Node::Known(source.field, verdicts(connection, &source, &prepared, &mut facts)?))
 }
 
-/// Takes from a row, whose first column is an id, what a condition asks for.
-type ReadFacts = fn(&Row<'_>, &mut Facts) -> Result<()>;
+/// Where verdicts are made, one for each row.
+struct Source {
+    /// The rows; the first column is their id.
+    sql: &'static str,
+    /// What refers to them.
+    field: Field,
+    /// Takes from a row what a condition asks for.
+    read: fn(&Row<'_>, &mut Facts) -> Result<()>,
+}
+
+const NAMES: Source = Source {
+    sql: "SELECT id, name FROM agent_names ORDER BY id",
+    field: Field::NameId,
+    read: |row, facts| replace_text(row, &mut facts.name),
+};
+const VERSIONS: Source = Source {
+    sql: "SELECT id, version FROM agent_versions ORDER BY id",
+    field: Field::VersionId,
+    read: |row, facts| replace_text(row, &mut facts.version),
+};
+const ENDPOINTS: Source = Source {
+    sql: "SELECT id, queueloc FROM endpoints ORDER BY id",
+    field: Field::EndpointId,
+    read: |row, facts| replace_text(row, &mut facts.queueloc),
+};
+const ENVIRONMENTS: Source = Source {
+    sql: "SELECT id, environment FROM environments ORDER BY id",
+    field: Field::EnvironmentId,
+    read: |row, facts| {
+        facts.environment = json(row, 1)?;
+        Ok(())
+    },
+};
+const TAG_SETS: Source = Source {
+    sql: "SELECT id, tags FROM tag_sets ORDER BY id",
+    field: Field::TagsId,
+    read: |row, facts| {
+        facts.tags = json(row, 1)?;
+        Ok(())
+    },
+};
+const AGENTS: Source = Source {
+    sql: "SELECT id, pid, mode, refreshed_at FROM agents ORDER BY id",
+    field: Field::AgentId,
+    read: read_agent,
+};
+const PUBLIC_IPS: Source = Source {
+    sql: "SELECT id, publicip FROM agents ORDER BY id",
+    field: Field::AgentId,
+    read: |row, facts| replace_publicip(row, &mut facts.environment),
+};
+const ADDRESSES: Source = Source {
+    sql: "SELECT id, publicip, addresses FROM agents ORDER BY id",
+    field: Field::AgentId,
+    read: |row, facts| {
+        facts.environment = addresses(row, 1)?;
+        Ok(())
+    },
+};
+const MACHINE_IDS: Source = Source {
+    sql: "SELECT id, machine_id FROM agents ORDER BY id",
+    field: Field::AgentId,
+    read: |row, facts| {
+        facts.tags = machine_id(row, 1)?;
+        Ok(())
+    },
+};
+
+/// What a condition on nothing but the status is for each status.
+fn status_node(prepared: &Prepared, facts: &Facts) -> Result<Node> {
+    let mut facts = facts.clone();
+    let verdicts = AgentStatus::ALL.into_iter().map(|status| {
+        facts.status = Some(status.word().to_owned());
+        Ok((status, prepared.matches(&facts)?))
+    });
+    Ok(Node::Status(verdicts.collect::<Result<_>>()?))
+}
 
 /// Process id, mode and refresh time, from the second column on.
 fn read_agent(row: &Row<'_>, facts: &mut Facts) -> Result<()> {
@@ -296,6 +367,18 @@ fn replace_text(row: &Row<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
+/// Puts the public address into an object that has nothing else.
+fn replace_publicip(row: &Row<'_>, environment: &mut serde_json::Value) -> Result<()> {
+    match environment.get_mut("publicip") {
+        Some(serde_json::Value::String(text)) => replace_text(row, text),
+        _ => {
+            let publicip: String = row.get(1)?;
+            *environment = serde_json::json!({ "publicip": publicip });
+            Ok(())
+        }
+    }
+}
+
 fn json(row: &Row<'_>, column: usize) -> Result<serde_json::Value> {
     let text = row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?;
     serde_json::from_str(text)
@@ -304,20 +387,19 @@ fn json(row: &Row<'_>, column: usize) -> Result<serde_json::Value> {
 
 fn verdicts(
     connection: &Connection,
-    sql: &str,
+    source: &Source,
     prepared: &Prepared,
     facts: &mut Facts,
-    read: ReadFacts,
 ) -> Result<Verdicts> {
     let mut verdicts = Verdicts { first_id: 0, verdicts: Vec::new() };
-    let mut statement = connection.prepare_cached(&format!("{sql} ORDER BY id"))?;
+    let mut statement = connection.prepare_cached(source.sql)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         if verdicts.verdicts.is_empty() {
             verdicts.first_id = id;
         }
-        read(row, facts)?;
+        (source.read)(row, facts)?;
         let verdict = prepared.matches(facts)?;
         // Ids of rows that are gone leave gaps.
         let index = usize::try_from(id - verdicts.first_id).unwrap_or(0);
@@ -366,9 +448,9 @@ pub(super) fn whole_facts(
         id: Some(state.agent_id),
         starttime_micros: micros(state.started_at),
         heartbeattime_micros: Some(micros(state.heartbeat_at)),
+        status: Some(thresholds.status(state.heartbeat_at, state.is_destroyed).word().to_owned()),
         ..Facts::default()
     };
-    set_status(&mut facts, thresholds.status(state.heartbeat_at, state.is_destroyed));
     read_agent(row, &mut facts)?;
     facts.name = row.get(7)?;
     facts.version = row.get(8)?;
