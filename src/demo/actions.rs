@@ -49,8 +49,12 @@ pub fn load(load: &mut FleetLoad, roster: &Roster, now: i64, seed: u64) -> Resul
     let signers = investigators(load, now)?;
     let mut random = Random::new(seed ^ 0xac7);
     for plot in plots(roster, now) {
-        let action = action(&plot, &signers, now)?;
+        let mut action = action(&plot, &signers, now)?;
         let commands = commands(&plot, roster, now, &mut random)?;
+        if action.status == ActionStatus::Completed {
+            // It is over when its last command is.
+            action.finished_at = commands.iter().filter_map(|command| command.finished_at).max();
+        }
         load.action(&action, &commands)?;
     }
     Ok(())
@@ -248,7 +252,6 @@ fn action(plot: &Plot, signers: &[Signer], now: i64) -> Result<LoadedAction> {
     };
     let has_run = plot.agents > 0.0 || plot.module == "agentdestroy";
     let ended_at = match plot.status {
-        ActionStatus::Completed => Some((valid_from + plot.valid_secs).min(valid_from + 1_800)),
         ActionStatus::Invalid => Some(valid_from + 1),
         ActionStatus::Cancelled => Some(valid_from + 420),
         _ => None,
