@@ -143,6 +143,7 @@ make_users() {
         for user in muster muster-agent; do
             [ -d "/var/lib/$user" ] || install -d -m 700 -o "$user" -g "$user" "/var/lib/$user"
         done
+        [ -d /var/spool/muster ] || install -d -m 750 -o muster -g muster /var/spool/muster
         [ -d /var/backups/muster ] || install -d -m 700 -o muster -g muster /var/backups/muster
     fi
 }
@@ -182,7 +183,7 @@ uninstall_all() {
     rm -f "$destdir$prefix/bin/muster"
     if is_run_by_systemd; then systemctl daemon-reload; fi
     echo "removed; what stays:"
-    for place in /etc/muster /var/lib/muster /var/lib/muster-agent /var/backups/muster; do
+    for place in /etc/muster /var/lib/muster /var/lib/muster-agent /var/spool/muster /var/backups/muster; do
         if [ -e "$destdir$place" ]; then echo "  $destdir$place"; fi
     done
     echo "and the users muster and muster-agent. To remove them too: rm -r these directories, userdel these users."

@@ -78,6 +78,7 @@ check_files() {
     has /var/lib/muster 700 muster:muster
     has /etc/muster/backup.env 600 root:root
     has /var/lib/muster-agent 700 muster-agent:muster-agent
+    has /var/spool/muster 750 muster:muster
     has /var/backups/muster 700 muster:muster
     for page in man1/muster.1 man1/muster-serve.1 man1/muster-agent-run.1 man5/muster.toml.5; do
         has /usr/share/man/$page.gz 644 root:root
@@ -178,6 +179,7 @@ if inside bash -c 'ldd /usr/bin/muster' | grep 'not found'; then fail "a library
 step "serve, with the packaged configuration"
 serves post
 has /var/lib/muster/muster.db 600 muster:muster
+has /var/spool/muster/action/new 770 muster:muster
 
 step "upgrade keeps data, changed configuration, and what was disabled"
 echo "# changed" >>"$root/etc/muster/muster.toml"

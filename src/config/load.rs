@@ -16,6 +16,9 @@ pub const DEFAULT_FILE: &str = "/etc/muster/muster.toml";
 /// The key of the data directory, which has a source of its own.
 const DATA: &str = "data";
 
+/// The key of the spool's directory, which belongs to one data directory.
+const SPOOL: &str = "fleet.spool";
+
 /// The variable in which systemd names the directory of `StateDirectory=`.
 const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 
@@ -100,8 +103,12 @@ impl Config {
             let source = Source::File(loaded.file.clone().unwrap_or_default(), given.line);
             loaded.apply(given.setting, given.value, source);
         }
+        let data_of_file = loaded.is_of_file(DATA).then(|| loaded.config.data_dir.clone());
         loaded.apply_environment(environment)?;
         loaded.apply_flags(flags)?;
+        if data_of_file.is_some_and(|data| data != loaded.config.data_dir) {
+            loaded.leave_spool_of_file();
+        }
         Ok(loaded)
     }
 }
@@ -111,6 +118,23 @@ impl Loaded {
         (setting.set)(&mut self.config, value);
         if let Some(i) = SETTINGS.iter().position(|other| other.key == setting.key) {
             self.sources[i] = source;
+        }
+    }
+
+    fn is_of_file(&self, key: &str) -> bool {
+        let index = SETTINGS.iter().position(|setting| setting.key == key);
+        index
+            .and_then(|index| self.sources.get(index))
+            .is_some_and(|source| matches!(source, Source::File(..)))
+    }
+
+    /// A file that names a data directory names its spool: who takes another data directory must not clear the files of
+    /// that one away.
+    fn leave_spool_of_file(&mut self) {
+        if self.is_of_file(SPOOL)
+            && let Some(setting) = setting(SPOOL)
+        {
+            self.apply(setting, setting.default.to_value(), Source::Default);
         }
     }
 

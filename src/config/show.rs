@@ -5,8 +5,8 @@ use crate::config::Loaded;
 use crate::config::settings::{SETTINGS, Setting};
 use crate::model::visible::plain;
 
-/// The data directory of the packages, the one setting that their file gives.
-const PACKAGED_DATA: &str = "data = \"/var/lib/muster\"";
+/// The directories of the packages, by the keys of the two settings that their file gives.
+const PACKAGED: [(&str, &str); 2] = [("data", "/var/lib/muster"), ("fleet.spool", "/var/spool/muster")];
 
 /// What is in force, as a TOML file, with a comment at each setting that says where it comes from.
 pub fn show(loaded: &Loaded) -> String {
@@ -39,8 +39,8 @@ pub fn template() -> String {
             text.push_str(&format!("# {line}\n"));
         }
         let (_, name) = setting.section_and_name();
-        if setting.key == "data" {
-            text.push_str(&format!("{PACKAGED_DATA}\n"));
+        if let Some((_, path)) = PACKAGED.iter().find(|(key, _)| *key == setting.key) {
+            text.push_str(&format!("{name} = {path:?}\n"));
         } else {
             text.push_str(&format!("#{name} = {}\n", setting.default.to_value().to_toml(setting.kind)));
         }

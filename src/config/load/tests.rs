@@ -93,6 +93,20 @@ fn a_long_value_is_shortened_and_control_characters_are_escaped() {
 }
 
 #[test]
+fn the_spool_that_a_file_names_belongs_to_the_data_directory_that_it_names() {
+    let spool = |file: &str, data: Option<&str>, environment: &[(&str, &str)]| {
+        load(file, Flags::new(None, data), environment).unwrap().config.fleet.spool_dir
+    };
+    let both = "data = '/a'\nfleet.spool = '/s'";
+    assert_eq!(spool(both, None, &[]), Path::new("/s"));
+    assert_eq!(spool(both, Some("/a/"), &[]), Path::new("/s"));
+    assert_eq!(spool(both, Some("/b"), &[]), Path::new("spool"));
+    assert_eq!(spool(both, None, &[("MUSTER_DATA", "/b")]), Path::new("spool"));
+    assert_eq!(spool(both, Some("/b"), &[("MUSTER_FLEET_SPOOL", "/t")]), Path::new("/t"));
+    assert_eq!(spool("fleet.spool = '/s'", Some("/b"), &[]), Path::new("/s"));
+}
+
+#[test]
 fn what_is_shown_can_be_used_as_a_file_and_means_the_same() {
     let file = "data = \"/a \\\" \\n'b\"\nstore.disk_reserve = 1001\ningest.payload_bytes_max = '1 MiB'\nhttp.hostnames = ['b-c', 'd.e']";
     let first = load(file, Flags::default(), &[]).unwrap();
@@ -104,8 +118,9 @@ fn what_is_shown_can_be_used_as_a_file_and_means_the_same() {
 }
 
 #[test]
-fn the_commented_file_changes_nothing_but_the_data_directory_also_without_its_comments() {
-    let defaults = Config::defaults(Path::new("/var/lib/muster"));
+fn the_commented_file_changes_nothing_but_two_directories_also_without_its_comments() {
+    let mut defaults = Config::defaults(Path::new("/var/lib/muster"));
+    defaults.fleet.spool_dir = PathBuf::from("/var/spool/muster");
     assert_eq!(load(&template(), Flags::default(), &[]).unwrap().config, defaults);
     let is_setting =
         |line: &str| line.starts_with('#') && line.as_bytes().get(1).is_some_and(u8::is_ascii_lowercase);

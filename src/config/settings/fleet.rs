@@ -79,7 +79,8 @@ pub(super) const ROWS: &[Setting] = &[
         key: "fleet.spool",
         kind: Kind::Path,
         default: DefaultValue::Text("spool"),
-        help: "The directory of actions and commands as files; a relative path begins at the data directory.",
+        help: "The directory of actions and commands as files; a relative path begins at the data directory.\n\
+               Where a flag or a variable names another data directory than this file, it is spool in that one.",
         set: |config, value| config.fleet.spool_dir = PathBuf::from(value.into_text()),
         get: |config| Value::Text(config.fleet.spool_dir.to_string_lossy().into_owned()),
     },

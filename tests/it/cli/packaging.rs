@@ -28,7 +28,13 @@ fn the_packaged_configuration_equals_the_table() {
     let path = root().join("packaging/muster.toml");
     let (code, out, err) = run(&["config", "show", "--config", word(&path)]);
     assert_eq!((code, err.as_str()), (0, ""));
-    assert!(out.contains("data = \"/var/lib/muster\""), "{out}");
+    assert!(
+        out.contains("data = \"/var/lib/muster\"") && out.contains("spool = \"/var/spool/muster\""),
+        "{out}"
+    );
+    // Whoever only tries it must not clear away the spool of the service.
+    let (_, out, _) = run(&["config", "show", "--config", word(&path), "--data", "elsewhere"]);
+    assert!(out.contains("spool = \"spool\"  # default"), "{out}");
 }
 
 /// A copy of a unit whose program is there, so that `verify` looks at the rest.
@@ -84,13 +90,16 @@ fn unit_configuration_and_user_agree() {
         "User=muster",
         "StateDirectory=muster",
         "StateDirectoryMode=0700",
+        "ReadWritePaths=-/var/spool/muster",
         "Restart=on-failure",
         "RestartPreventExitStatus=2",
     ] {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }
     assert!(text("packaging/sysusers.d/muster.conf").contains("\nu muster "));
-    assert!(text("packaging/tmpfiles.d/muster.conf").contains("/var/lib/muster      0700 muster muster"));
+    let directories = text("packaging/tmpfiles.d/muster.conf");
+    assert!(directories.contains("/var/lib/muster      0700 muster muster"));
+    assert!(directories.contains("/var/spool/muster    0750 muster muster"));
 }
 
 #[test]
