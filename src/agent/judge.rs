@@ -25,7 +25,7 @@ const SYNTAX_VERSION: u16 = 2;
 #[derive(Debug)]
 pub struct Bundle {
     keys: Vec<PublicKey>,
-    acl: Option<Acl>,
+    acl: Acl,
     left_out: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct Own {
 
 impl Bundle {
     /// Reads `keyring/*` and `acl.json`. None where there is no key. A key that cannot be read is left out; an ACL
-    /// that cannot be read is an error, because without it less would be demanded.
+    /// that is missing or cannot be read is an error, because without it less would be demanded.
     pub fn read(dir: &Path) -> Result<Option<Bundle>> {
         let (mut keys, mut left_out) = (Vec::new(), Vec::new());
         for path in key_files(&dir.join("keyring"))? {
@@ -55,14 +55,8 @@ impl Bundle {
             return Ok(None);
         }
         let path = dir.join("acl.json");
-        let acl = match fs::metadata(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(unreadable(&path).because(error)),
-            Ok(_) => {
-                let bytes = read(&path, ACL_BYTES_MAX)?;
-                Some(serde_json::from_slice(&bytes).map_err(|error| unreadable(&path).because(error))?)
-            }
-        };
+        let bytes = read(&path, ACL_BYTES_MAX)?;
+        let acl = serde_json::from_slice(&bytes).map_err(|error| unreadable(&path).because(error))?;
         Ok(Some(Bundle { keys, acl, left_out }))
     }
 
@@ -78,12 +72,8 @@ impl Bundle {
 
     /// What it consists of, for the log.
     pub fn describe(&self) -> String {
-        let acl = match &self.acl {
-            Some(acl) => format!("an ACL of {} entries", acl.0.len()),
-            None => "no ACL, so that one signature by any of them is enough".to_owned(),
-        };
         let keys = if self.keys.len() == 1 { "key" } else { "keys" };
-        format!("{} {keys} and {acl}", self.keys.len())
+        format!("{} {keys} and an ACL of {} entries", self.keys.len(), self.acl.0.len())
     }
 
     /// The fingerprints of who signed `text`. Forbidden where a signature is not by a key of the keyring that may sign
@@ -134,9 +124,7 @@ pub fn judge(action: &Action, text: &str, bundle: &Bundle, own: &Own, now: i64) 
         return Err(forbidden(format!("The action expired at {}", action.expireafter)));
     }
     let signers = bundle.signers(action, text, now)?;
-    if let Some(acl) = &bundle.acl {
-        acl.judge(operations.iter().map(|operation| operation.module.as_str()), &signers)?;
-    }
+    bundle.acl.judge(operations.iter().map(|operation| operation.module.as_str()), &signers)?;
     own.check_meant(&action.target)?;
     Ok(signers)
 }

@@ -102,7 +102,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// The keyring has alice and bob.
+    /// The keyring has alice and bob, and without an ACL of its own one signature of either is enough.
     fn new(acl: Option<Value>) -> Fixture {
         let dir = tempfile::tempdir().unwrap();
         let keyring = dir.path().join("bundle/keyring");
@@ -110,9 +110,14 @@ impl Fixture {
         for (name, armored, _) in &KEYS.public[..2] {
             std::fs::write(keyring.join(format!("{name}.asc")), armored).unwrap();
         }
-        if let Some(acl) = acl {
-            std::fs::write(dir.path().join("bundle/acl.json"), acl.to_string()).unwrap();
-        }
+        let of_all = || {
+            let weights = KEYS.public[..2].iter().map(|(name, _, fingerprint)| {
+                ((*name).to_owned(), json!({"fingerprint": fingerprint, "weight": 1}))
+            });
+            json!({"default": {"minimumweight": 1, "investigators": Value::from_iter(weights)}})
+        };
+        let acl = acl.unwrap_or_else(of_all);
+        std::fs::write(dir.path().join("bundle/acl.json"), acl.to_string()).unwrap();
         let state = State::open(&dir.path().join("state"), "host").unwrap();
         let facts = Facts {
             now_micros: NOW * 1_000_000,
@@ -374,6 +379,9 @@ fn without_a_key_there_is_no_bundle() {
     assert!(Bundle::has_key_files(dir.path()).unwrap());
     assert!(Bundle::read(dir.path()).unwrap().is_none());
     std::fs::write(dir.path().join("keyring/good.asc"), &KEYS.public[0].1).unwrap();
+    // Without the ACL less would be demanded.
+    assert!(Bundle::read(dir.path()).unwrap_err().message().contains("acl.json"));
+    std::fs::write(dir.path().join("acl.json"), "{}").unwrap();
     let bundle = Bundle::read(dir.path()).unwrap().unwrap();
-    assert!(bundle.left_out().len() == 1 && bundle.describe().starts_with("1 key and no ACL"));
+    assert!(bundle.left_out().len() == 1 && bundle.describe().starts_with("1 key and an ACL of 0 entries"));
 }

@@ -5,11 +5,13 @@
 pub mod issue;
 
 use crate::error::{Error, Result};
+use rustix::fs::OFlags;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -93,11 +95,18 @@ fn has_key(pem: &[u8], public_key: &[u8]) -> Result<bool> {
     Ok(found.public_key().raw == public_key)
 }
 
-/// A file of certificates or of a key, at most [`FILE_BYTES_MAX`] of it. Usage where it cannot be read.
+/// A file of certificates or of a key, at most [`FILE_BYTES_MAX`] of it. Usage where it cannot be read, or is no regular
+/// file: a pipe would be waited for.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes))
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .and_then(|file| match file.metadata()?.is_file() {
+            true => file.take(FILE_BYTES_MAX).read_to_end(&mut bytes),
+            false => Err(std::io::Error::other("it is no regular file")),
+        })
         .map_err(|error| Error::usage(format!("Cannot read {}: {error}", path.display())).because(error))?;
     Ok(bytes)
 }

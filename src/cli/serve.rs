@@ -209,7 +209,7 @@ impl Drop for Tls {
 
 /// Who may bring new agents, with the token ready for them.
 fn enrol(config: &Config, listeners: &Listeners) -> Enrol {
-    let enrol = enrolment::resolve(config.fleet.enrol, &listeners.local_addresses());
+    let enrol = enrolment::resolve(config, &listeners.local_addresses());
     match enrolment::make_token(&config.data_dir, false) {
         Ok(_) => log::info!("New agents: fleet.enrol is {}", enrol.word()),
         // Records are taken all the same.

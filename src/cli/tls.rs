@@ -7,6 +7,7 @@ use crate::cli::{data_dir, load_config, print};
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::error::Result;
+use crate::http::check_tls_pair;
 use crate::model::time::utc_text;
 use crate::ops::tls_init::{self, NAMES_MAX, OWN_NAME, Places, SERVER_DAYS, Wanted};
 use crate::store::Missing;
@@ -88,7 +89,7 @@ struct InitCommand {
     subcommand,
     name = "show",
     description = "Print the certificates in use: whose they are, for which names, until when. Exit status 2 where the \
-    server's cannot be read.",
+    server's cannot be read or its key does not belong to it.",
     help_triggers("-h", "--help", "help")
 )]
 struct ShowCommand {
@@ -154,7 +155,8 @@ impl ShowCommand {
         }
         let path = config.tls_certificate_path();
         text.push_str(&shown("server", &path, &Certificate::of_file(&path)?, now));
-        print(&text)
+        print(&text)?;
+        check_tls_pair(&path, &config.tls_key_path())
     }
 }
 
@@ -256,7 +258,8 @@ fn report(places: &Places, made: &Certificate, config: &Config, given: &[String]
     if config.tls_certificate_path() != places.server || config.tls_key_path() != places.server_key {
         let _ = writeln!(
             text,
-            "\nThe configuration names other files, which stay in use: {} and {}",
+            "\nThe configuration names other files, and the server uses those, not the ones made: {} and {}.\n\
+             Leave out tls.certificate and tls.key in the configuration, or copy the files made there.",
             config.tls_certificate_path().display(),
             config.tls_key_path().display()
         );

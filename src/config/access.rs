@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The settings of access, `access.…`, `limits.…` and `tls.…`.
 
+use crate::config::Config;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -87,6 +88,31 @@ impl TlsConfig {
     pub(super) fn unset() -> TlsConfig {
         TlsConfig { listen: Vec::new(), certificate: PathBuf::new(), key: PathBuf::new() }
     }
+}
+
+/// What of the settings of proxies is allowed and cannot be meant.
+pub(super) fn warnings(config: &Config) -> Vec<String> {
+    let access = &config.access;
+    let mut warnings = Vec::new();
+    if access.proxy_header.is_empty() != access.proxy_login_from.is_empty() {
+        let (given, missing) = match access.proxy_header.is_empty() {
+            true => ("access.proxy_login_from", "access.proxy_header"),
+            false => ("access.proxy_header", "access.proxy_login_from"),
+        };
+        warnings.push(format!("{given} without {missing} lets nobody log in by a proxy; set both or none"));
+    }
+    let is_everybody = |networks: &[IpNet]| networks.iter().any(|network| network.prefix_len() == 0);
+    if is_everybody(&config.trusted_proxies) {
+        let warning = "http.trusted_proxies has every address: anybody can say from where a request comes";
+        warnings.push(warning.to_owned());
+    }
+    if is_everybody(&access.proxy_login_from) && !access.proxy_header.is_empty() {
+        warnings.push(format!(
+            "access.proxy_login_from has every address: anybody can send {} and be any account",
+            access.proxy_header
+        ));
+    }
+    warnings
 }
 
 /// A network, or a single address as the network of itself.

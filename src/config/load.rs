@@ -3,7 +3,7 @@
 
 use crate::config::settings::{Kind, SETTINGS, Setting};
 use crate::config::value::Value;
-use crate::config::{Config, file};
+use crate::config::{Config, access, file};
 use crate::error::{Error, Result};
 use crate::model::filter::shortened;
 use crate::model::nearest::nearest;
@@ -109,6 +109,7 @@ impl Config {
         if data_of_file.is_some_and(|data| data != loaded.config.data_dir) {
             loaded.leave_spool_of_file();
         }
+        loaded.warnings.extend(access::warnings(&loaded.config));
         Ok(loaded)
     }
 }

@@ -110,6 +110,13 @@ impl Config {
         self.data_dir.join(&self.tls.key)
     }
 
+    /// True where the configuration tells of a proxy: then an address of this host alone is reached from elsewhere.
+    pub fn is_behind_proxy(&self) -> bool {
+        !self.base_path.is_empty()
+            || !self.trusted_proxies.is_empty()
+            || !self.access.proxy_login_from.is_empty()
+    }
+
     /// Every setting at its default, with this data directory.
     pub fn defaults(data_dir: &Path) -> Config {
         let mut config = Config {

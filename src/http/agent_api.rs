@@ -64,7 +64,7 @@ pub fn give_commands(web: &Web, call: &Call) -> Result<Response> {
         Fetched::Nothing if wish.wait == 0 => return Ok(no_commands(web.app().config.fleet.poll_secs)),
         Fetched::Nothing => {}
     }
-    wait(web, asker, lease.endpoint_id, until)
+    wait(web, call, asker, lease.endpoint_id, until)
 }
 
 fn limited<T>(web: &Web, call: &Call, look: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -73,7 +73,7 @@ fn limited<T>(web: &Web, call: &Call, look: impl FnOnce() -> Result<T>) -> Resul
 }
 
 /// The long poll. Who waits is woken; nobody looks into the database again and again.
-fn wait(web: &Web, asker: Asker<'_>, endpoint_id: i64, until: Instant) -> Result<Response> {
+fn wait(web: &Web, call: &Call, asker: Asker<'_>, endpoint_id: i64, until: Instant) -> Result<Response> {
     let app = web.app();
     let poll_secs = app.config.fleet.poll_secs;
     let Some(_slot) = web.slots().try_take() else { return Ok(no_commands(poll_secs)) };
@@ -81,7 +81,8 @@ fn wait(web: &Web, asker: Asker<'_>, endpoint_id: i64, until: Instant) -> Result
     // What was made before the waiting began wakes nobody: it is looked for first.
     let mut woken = Woken::Command;
     loop {
-        if woken == Woken::Superseded || woken == Woken::Stopping {
+        // What is given to an agent that has gone would be leased to nobody.
+        if woken == Woken::Superseded || woken == Woken::Stopping || call.caller.has_left() {
             return Ok(no_commands(poll_secs));
         }
         // The key may have been unbound meanwhile.

@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::proxies::is_within;
-use crate::http::wire::Head;
+use crate::http::wire::{Caller, Head};
 use crate::model::account::Rights;
 use crate::model::pairs::Pairs;
 use rouille::url::form_urlencoded;
@@ -27,6 +27,8 @@ pub struct Call {
     pub body: Vec<u8>,
     /// True where the body was longer than the route takes.
     pub is_body_cut: bool,
+    /// Who asks, for those who are kept waiting.
+    pub caller: Caller,
 }
 
 impl Call {

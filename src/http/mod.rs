@@ -42,5 +42,5 @@ pub mod wire;
 
 pub use call::parse_pairs;
 pub use fleet_api::{double_csv, offline_csv};
-pub use tls::{TlsFiles, watch as watch_tls_files};
+pub use tls::{TlsFiles, check_pair as check_tls_pair, is_for_others, watch as watch_tls_files};
 pub use web::Web;

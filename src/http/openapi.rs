@@ -79,6 +79,7 @@ fn operation_id(route: &Route) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::routes::Body;
     use std::collections::BTreeSet;
 
     #[test]
@@ -102,6 +103,26 @@ mod tests {
         let surplus: Vec<_> = described.difference(&routes).collect();
         assert!(missing.is_empty(), "assets/openapi.json does not describe {missing:?}");
         assert!(surplus.is_empty(), "assets/openapi.json describes what there is not: {surplus:?}");
+    }
+
+    #[test]
+    fn every_answer_of_the_gate_is_described() {
+        let described = joined("").unwrap();
+        for route in ROUTES.iter().filter(|route| is_described(route)) {
+            let operation = &described["paths"][route.path][route.method.to_ascii_lowercase()];
+            let mut statuses = Vec::new();
+            // What takes a password, token or key can be asked too often.
+            if operation["security"].as_array().is_some_and(|ways| !ways.is_empty()) {
+                statuses.extend(["401", "403", "429"]);
+            }
+            if route.body != Body::None {
+                statuses.push("413");
+            }
+            for status in statuses {
+                let answer = &operation["responses"][status];
+                assert!(answer.is_object(), "{} {} lacks {status}", route.method, route.path);
+            }
+        }
     }
 
     #[test]

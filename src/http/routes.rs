@@ -240,7 +240,7 @@ pub const ROUTES: &[Route] = &[
     ),
     form(
         "/fleet/agents/{id}/unbind",
-        Need::Operate,
+        Need::Administer,
         "Lets the next key of an agent's endpoint bind",
         fleet_forms::unbind,
     ),

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// How often a client hears something even if nothing is new, so that one that is gone is noticed.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
-/// How often it is looked whether who listens still may.
+/// How often it is looked whether who listens still may, while nothing is new; records are not sent without a look.
 const ASK_AGAIN_EVERY: Duration = Duration::from_secs(5);
 /// Most rows of one event: of more, the newest. The page keeps as many.
 const ROWS_MAX: usize = 500;
@@ -82,17 +82,35 @@ struct Events {
     _slot: Slot,
 }
 
+/// Whether who listens may go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    May,
+    /// The store is busy, which says nothing about who listens.
+    Unknown,
+    Ended,
+}
+
+/// What a look for new records came to.
+enum Look {
+    /// There is something to send.
+    Found,
+    Nothing,
+    /// There would be, and who listens may not have it.
+    Ended,
+}
+
 impl Events {
-    /// True where who listens still may: no session, account or token has ended that it takes.
-    fn still_may(&mut self) -> bool {
-        if self.asked_at.elapsed() < ASK_AGAIN_EVERY {
-            return true;
-        }
+    /// Whether who listens still may: no session, account or token has ended that it takes.
+    fn ask(&mut self) -> Standing {
         self.asked_at = Instant::now();
         match access::rights_still(&self.app, &self.head) {
-            Ok(rights) => rights.may(Need::ReadRecords),
-            // A store that is busy says nothing about who listens.
-            Err(error) => error.kind() == Kind::Busy,
+            Ok(rights) if rights.may(Need::ReadRecords) => {
+                self.may_delete = rights.may(Need::Operate);
+                Standing::May
+            }
+            Err(error) if error.kind() == Kind::Busy => Standing::Unknown,
+            _ => Standing::Ended,
         }
     }
 
@@ -102,11 +120,13 @@ impl Events {
             if self.stop.wait(LOOK_EVERY) {
                 return Ok(false);
             }
-            if !self.still_may() {
+            if self.asked_at.elapsed() >= ASK_AGAIN_EVERY && self.ask() == Standing::Ended {
                 return Ok(false);
             }
-            if self.look()? {
-                return Ok(true);
+            match self.look()? {
+                Look::Ended => return Ok(false),
+                Look::Found => return Ok(true),
+                Look::Nothing => {}
             }
             if self.last_sent.elapsed() >= HEARTBEAT_EVERY {
                 self.bytes = b": alive\n\n".to_vec();
@@ -115,10 +135,10 @@ impl Events {
         }
     }
 
-    fn look(&mut self) -> Result<bool> {
+    fn look(&mut self) -> Result<Look> {
         let newest = self.app.store.newest_record_id()?;
         if newest <= self.after_id {
-            return Ok(false);
+            return Ok(Look::Nothing);
         }
         let (mut found, mut below_id) = (Vec::new(), Some(newest + 1));
         while below_id.is_some() && found.len() < ROWS_MAX && !self.stop.is_set() {
@@ -133,15 +153,23 @@ impl Events {
             found.extend(page.records);
             below_id = page.next_below_id;
         }
+        if !found.is_empty() {
+            // After they were read: what came in since the right to see it ended is then not among them.
+            match self.ask() {
+                Standing::May => {}
+                Standing::Unknown => return Ok(Look::Nothing),
+                Standing::Ended => return Ok(Look::Ended),
+            }
+        }
         self.after_id = newest;
         if found.is_empty() {
-            return Ok(false);
+            return Ok(Look::Nothing);
         }
         let rows = records::render_rows(&found, self.app.clock.now(), self.may_delete).into_string();
         let rows = base_path::html(&self.app.config.base_path, &rows);
         let data = rows.replace(['\r', '\n'], " ");
         self.bytes = format!("id: {newest}\ndata: {data}\n\n").into_bytes();
-        Ok(true)
+        Ok(Look::Found)
     }
 }
 

@@ -32,6 +32,9 @@ const WARN_EVERY_SECS: i64 = 86_400;
 /// Permissions that let others than owner and group have the key.
 const OTHERS: u32 = 0o007;
 
+/// What the file of a key has where it takes a password.
+const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
+
 /// The files of certificate and key, and what speaks TLS with them.
 pub struct TlsFiles {
     certificate: PathBuf,
@@ -139,6 +142,16 @@ fn stamps(certificate: &Path, key: &Path) -> Stamps {
     })
 }
 
+/// Whether TLS can be spoken with these files. Kinds: those of [`TlsFiles::open`].
+pub fn check_pair(certificate: &Path, key: &Path) -> Result<()> {
+    load(certificate, key).map(drop)
+}
+
+/// True where others than owner and group have the key.
+pub fn is_for_others(key: &Path) -> bool {
+    fs::metadata(key).is_ok_and(|key| key.mode() & OTHERS != 0)
+}
+
 fn load(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, Certificate)> {
     read_pair(certificate, key).map_err(|error| {
         let message = format!(
@@ -158,8 +171,7 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, Certi
         .map_err(|error| Error::usage("the certificate is damaged").because(error.to_string()))?;
     let first = chain.first().ok_or_else(|| Error::usage("the certificate's file has none in PEM form"))?;
     let found = Certificate::of_der(first)?;
-    let key = PrivateKeyDer::from_pem_slice(&read_file(key)?)
-        .map_err(|error| Error::usage("the key's file has none in PEM form").because(error.to_string()))?;
+    let key = read_key(&read_file(key)?)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::internal("TLS cannot be set up").because(error))?
@@ -182,6 +194,18 @@ fn read_pair(certificate: &Path, key: &Path) -> Result<(Arc<ServerConfig>, Certi
     Ok((Arc::new(config), found))
 }
 
+fn read_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+        let text = String::from_utf8_lossy(pem);
+        let is_encrypted = ENCRYPTED.iter().any(|mark| text.contains(mark));
+        let what = match is_encrypted {
+            true => "the key is encrypted, and nobody is there to give its password (openssl pkey -in KEY -out NEW)",
+            false => "the key's file has none in PEM form",
+        };
+        Error::usage(what).because(error.to_string())
+    })
+}
+
 fn described(found: &Certificate, path: &Path) -> String {
     format!(
         "{} ({}) for {}, good until {}",
@@ -201,7 +225,7 @@ fn warn(found: &Certificate, key: &Path, now: i64) {
     if let Some(warning) = about_the_end(found, now) {
         log::warn!("{warning}");
     }
-    if fs::metadata(key).is_ok_and(|key| key.mode() & OTHERS != 0) {
+    if is_for_others(key) {
         log::warn!("Everybody on this machine can use the key {}; chmod o= {0}", key.display());
     }
 }

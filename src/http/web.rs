@@ -109,7 +109,7 @@ impl Web {
     }
 
     fn answer(&self, incoming: Incoming) -> (Head, Result<Response>) {
-        let Incoming { head, request, is_body_cut } = incoming;
+        let Incoming { head, request, is_body_cut, caller } = incoming;
         let mut body = Vec::new();
         if let Some(mut data) = request.data()
             && let Err(error) = data.read_to_end(&mut body)
@@ -121,7 +121,7 @@ impl Web {
         let query = parse_pairs(query_of(&head.target).as_bytes());
         let found = routes::find(&head.method, head.path());
         let rights = Rights::default();
-        let mut call = Call { head, rights, parameters: Vec::new(), query, body, is_body_cut };
+        let mut call = Call { head, rights, parameters: Vec::new(), query, body, is_body_cut, caller };
         let response = match found {
             Found::Route(route, parameters) => {
                 call.parameters = parameters;

@@ -107,7 +107,7 @@ pub enum Need {
     ChangeRecords,
     /// To see the quarantine, to delete, to change the fleet: an operator.
     Operate,
-    /// To manage accounts, investigators and the ACL, and to read the audit log: an admin.
+    /// To manage accounts, investigators and the ACL, to let another key bind, and to read the audit log: an admin.
     Administer,
 }
 

@@ -6,9 +6,7 @@ mod checks;
 #[cfg(test)]
 mod tests;
 
-pub use checks::{
-    OPERATIONS_MAX, Problem, SIGNATURES_MAX, TEXT_BYTES_MAX, VALIDITY_SECS_MAX, is_module_name,
-};
+pub use checks::{OPERATIONS_MAX, Problem, SIGNATURES_MAX, TEXT_BYTES_MAX, is_module_name};
 
 use crate::error::{Error, Result};
 use crate::model::go_json::{self, GoJson, go_struct};

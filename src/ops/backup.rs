@@ -144,10 +144,14 @@ pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// True where a file of this name would be taken for a database of the data directory.
+/// True where a file of this name would be taken for a database of the data directory, or for another file that the
+/// server keeps there.
 pub fn would_be_a_database(path: &Path, data_dir: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    is_same_directory(parent(path), data_dir) && (name.ends_with(".db") || name.starts_with("muster.db"))
+    is_same_directory(parent(path), data_dir)
+        && (name.ends_with(".db")
+            || name.starts_with("muster.db")
+            || matches!(&*name, "muster.lock" | "agent-token" | "ballast"))
 }
 
 fn is_same_directory(one: &Path, other: &Path) -> bool {

@@ -47,7 +47,8 @@ pub fn delete_filtered(
         "" => "all records".to_owned(),
         text => format!("records with {text}"),
     };
-    let mut deletion = Deletion::new(Audit::new(actor, "record.delete", subject), vec![String::new()]);
+    let mut deletion =
+        Deletion::new(Audit::new(actor, "record.delete", subject), vec![String::new()]).erasing();
     let _room = app.store.lend_ballast();
     for_each_stretch(app, choice.end, &mut |first, next| {
         for ids in app.store.record_ids_between(filter, first, next)?.chunks(CHOSEN_MAX) {
@@ -58,6 +59,8 @@ pub fn delete_filtered(
         Ok(())
     })?;
     app.store.sweep_strings()?;
+    // The log of the database holds them, too.
+    app.store.empty_log();
     Ok(deletion.n_deleted())
 }
 
@@ -82,10 +85,12 @@ pub fn delete_chosen(app: &App, actor: &Actor, ids: &[i64]) -> Result<u64> {
     ids.dedup();
     let listed = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     let subject = if ids.len() == 1 { format!("record {listed}") } else { format!("records {listed}") };
-    let mut deletion = Deletion::new(Audit::new(actor, "record.delete", subject), vec![String::new()]);
+    let mut deletion =
+        Deletion::new(Audit::new(actor, "record.delete", subject), vec![String::new()]).erasing();
     let _room = app.store.lend_ballast();
     app.store.delete_records(&mut deletion, ids.into_iter().map(|id| Chosen { id, reason: 0 }).collect())?;
     app.store.sweep_strings()?;
+    app.store.empty_log();
     log::info!("{} deleted {} records", actor.name, deletion.n_deleted());
     Ok(deletion.n_deleted())
 }

@@ -28,6 +28,8 @@ use std::io::BufRead;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// How a file of SQLite begins.
+const DATABASE_MAGIC: &[u8] = b"SQLite format 3\0";
 /// Most rows of a batch, and how many the first has.
 const BATCH_ROWS_MAX: usize = 5_000;
 const BATCH_ROWS_FIRST: usize = 500;
@@ -127,6 +129,11 @@ pub fn import(
     let bytes_max = app.config.payload_bytes_max.saturating_mul(6).saturating_add(BYTES_BESIDE_PAYLOAD);
     let (beginning, reader) = source.into_parts(bytes_max);
     let refuse = |why: String| Error::usage(format!("{name}: {why}"));
+    if beginning.starts_with(DATABASE_MAGIC) {
+        return Err(refuse(
+            "this is a database, not a file of rows; a backup is taken by `muster restore`".to_owned(),
+        ));
+    }
     let format = options.format.map_or_else(|| Format::guess(&beginning), Ok).map_err(refuse)?;
     let reading = Reading::new(format, options.table, &beginning).map_err(refuse)?;
     let shape = if format == Format::Csv { Shape::Csv } else { Shape::Lines };

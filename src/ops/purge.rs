@@ -73,7 +73,9 @@ pub fn purge(app: &App, actor: &Actor, mode: Mode, progress: Progress<'_>) -> Re
     }
     parts.run(|_| app.store.delete_past_new_values(now));
     purged.strings = parts.run(|_| app.store.sweep_strings());
-    (purged.for_size, purged.bytes_over) = parts.run(|progress| size::enforce(app, actor, progress));
+    let enforced = parts.run(|progress| size::enforce(app, actor, progress));
+    (purged.for_size, purged.bytes_over) = (enforced.records, enforced.bytes_over);
+    purged.strings += enforced.strings;
     if parts.error.is_none() {
         parts.run(|_| app.store.set_purged_at(now));
     }

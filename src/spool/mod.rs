@@ -22,17 +22,22 @@ pub use write::NewFile;
 
 use crate::error::{Error, Result};
 use crate::model::record::hex;
-use std::fs::{DirBuilder, Permissions, ReadDir};
+use rustix::fs::FlockOperation;
+use std::fs::{DirBuilder, File, Permissions, ReadDir};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The group that may drop actions, where there is one of this name.
 const DROP_GROUP: &str = "muster";
 /// Where files are written before they get to their place.
 const TEMPORARY_DIR: &str = "tmp";
+/// The longest wait for the turn of another process, and how often it is looked for.
+const TURN_WAIT: Duration = Duration::from_secs(10);
+const TURN_LOOK: Duration = Duration::from_millis(2);
 /// Permissions of directories.
 const DIR_MODE: u32 = 0o750;
 /// Permissions of `action/new` where [`DROP_GROUP`] exists and may be given to it.
@@ -86,9 +91,13 @@ impl Spool {
     }
 
     /// The right to move things from one state to the next. Held over the writing of new files, the change of the
-    /// database and the removal of old files, so that nobody takes a half-way point for a difference.
-    pub fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// database and the removal of old files, so that nobody takes a half-way point for a difference, nor writes what
+    /// another process has made untrue meanwhile.
+    pub fn turn(&self) -> Turn<'_> {
+        let of_process = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        // Without a directory there is nothing to move.
+        let dir = File::open(&self.dir).ok().filter(locked);
+        Turn { _dir: dir, _of_process: of_process }
     }
 
     /// The names in a place, in no order; those that are not UTF-8 with replacement characters. A missing directory is
@@ -155,6 +164,29 @@ impl Spool {
 
     fn place_dir(&self, place: Place) -> PathBuf {
         self.dir.join(place.path())
+    }
+}
+
+/// The turn, until it is dropped.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    /// Locked among processes.
+    _dir: Option<File>,
+    _of_process: MutexGuard<'a, ()>,
+}
+
+/// Takes the lock of a spool among processes. One that was stopped with it in its hands must not hold up all others.
+fn locked(dir: &File) -> bool {
+    let until = Instant::now() + TURN_WAIT;
+    loop {
+        match rustix::fs::flock(dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return true,
+            Err(_) if Instant::now() < until => std::thread::sleep(TURN_LOOK),
+            Err(error) => {
+                log::warn!("Another process keeps the spool to itself; it is not waited for: {error}");
+                return false;
+            }
+        }
     }
 }
 

@@ -92,6 +92,14 @@ pub enum Name {
 }
 
 impl Name {
+    /// The command's id; none for the file of an action.
+    pub fn command_id(self) -> Option<i64> {
+        match self {
+            Name::Action(_) => None,
+            Name::Command { id, .. } => Some(id),
+        }
+    }
+
     /// The name that a text is; none for a text that we would not have written.
     pub fn parse(text: &str) -> Option<Name> {
         let ids = text.strip_suffix(".json")?;

@@ -62,9 +62,20 @@ impl Spool {
         }
         for (file, path) in files.iter().zip(&*temporary) {
             let to = self.path(file.place, file.name);
-            fs::rename(path, &to).map_err(|error| cannot("write", &to, error))?;
+            self.put_in_place(path, &to).map_err(|error| cannot("write", &to, error))?;
         }
         self.sync_dirs(files.iter().map(|file| file.place))
+    }
+
+    /// Renames a temporary file; a directory that somebody removed is made again.
+    fn put_in_place(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match fs::rename(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && from.exists() => {
+                self.make().map_err(|error| io::Error::other(error.with_causes().to_string()))?;
+                fs::rename(from, to)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Writes a text beside a file of a place: why it was refused.
@@ -198,11 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_leaves_no_temporary_file() {
+    fn a_removed_directory_is_made_again_and_what_cannot_be_written_leaves_no_temporary_file() {
         let parent = tempfile::tempdir().unwrap();
         let spool = Spool::new(parent.path().join("spool"));
         spool.make().unwrap();
-        fs::remove_dir(parent.path().join("spool/command/ready")).unwrap();
+        let ready = parent.path().join("spool/command/ready");
+        fs::remove_dir(parent.path().join("spool/action/new")).unwrap();
+        spool.write(&[file(Place::ActionNew, 1, "again")]).unwrap();
+        assert!(spool.contains(Place::ActionNew, Name::Action(1)).unwrap());
+        fs::remove_dir(&ready).unwrap();
+        fs::write(&ready, "no directory").unwrap();
         let name = Name::Command { action_id: 1, id: 1 };
         let lost = NewFile { place: Place::CommandReady, name, text: String::new() };
         assert!(spool.write(&[lost]).is_err());

@@ -30,6 +30,8 @@ pub const WAL_BYTES_THRESHOLD: u64 = 32 << 20;
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// The longest such wait; each is twice the one before.
 const RETRY_AFTER_MOST: Duration = Duration::from_secs(1);
+/// How often it is tried to empty the log when somebody wants its space.
+const EMPTY_TRIES: usize = 10;
 /// What the writer copies itself at most, as long as the thread is faster than the posts.
 const TAIL_BYTES_MAX: u64 = 16 << 20;
 
@@ -191,6 +193,21 @@ impl Checkpointer {
             }
         }
     }
+}
+
+/// Copies the log back and empties it, beside the writer and between its batches; false where somebody reads all the
+/// while.
+pub fn empty(path: &Path) -> Result<bool> {
+    let connection = open::open_writer(path)?;
+    // The greater part without keeping anybody from writing.
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    for _ in 0..EMPTY_TRIES {
+        if truncate(&connection)? {
+            return Ok(true);
+        }
+        std::thread::sleep(RETRY_AFTER);
+    }
+    Ok(false)
 }
 
 /// Bytes of a log file, 0 where there is none.

@@ -55,13 +55,19 @@ pub struct Deletion {
     reasons: Vec<String>,
     entry_id: Option<i64>,
     deleted: Vec<u64>,
+    is_erased: bool,
 }
 
 impl Deletion {
     /// A deletion that the entry tells of, with the reasons that are counted; one at least.
     pub fn new(audit: Audit, reasons: Vec<String>) -> Deletion {
         let deleted = vec![0; reasons.len()];
-        Deletion { audit, reasons, entry_id: None, deleted }
+        Deletion { audit, reasons, entry_id: None, deleted, is_erased: false }
+    }
+
+    /// The same, and what is deleted is overwritten in the file, which takes longer: somebody wants it gone.
+    pub fn erasing(self) -> Deletion {
+        Deletion { is_erased: true, ..self }
     }
 
     /// Records deleted so far.
@@ -73,6 +79,13 @@ impl Deletion {
     pub fn deleted(&self) -> &[u64] {
         &self.deleted
     }
+}
+
+/// Lets SQLite overwrite what it deletes from here on, or not.
+fn set_erasing(connection: &Connection, is_wanted: bool) -> Result<()> {
+    // It answers with what is in force.
+    connection.query_row(&format!("PRAGMA secure_delete = {}", u8::from(is_wanted)), [], |_| Ok(()))?;
+    Ok(())
 }
 
 /// What a step did: how many of the records it came past, how many it deleted for each reason, and its entry.
@@ -94,9 +107,13 @@ impl Store {
                 let some = Arc::clone(&chosen);
                 let (audit, entry_id) = (deletion.audit.clone(), deletion.entry_id);
                 let (reasons, before) = (deletion.reasons.clone(), deletion.deleted.clone());
+                let is_erased = deletion.is_erased;
                 self.writer().change(false, move |write| {
                     let to = some.len().min(from + records);
-                    let mut step = delete_some(write, &some[from..to], before.clone())?;
+                    set_erasing(write.connection, is_erased)?;
+                    let outcome = delete_some(write, &some[from..to], before.clone());
+                    set_erasing(write.connection, false)?;
+                    let mut step = outcome?;
                     step.entry_id = note(write, &audit, entry_id, &reasons, &before, &step)?;
                     Ok(step)
                 })

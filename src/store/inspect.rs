@@ -34,8 +34,12 @@ pub struct CurrentInspection {
     pub newest_received_at: Option<i64>,
     /// How often the clock was set back while records came in.
     pub clock_steps: i64,
-    /// Accounts that may log in.
+    /// Accounts.
+    pub accounts: i64,
+    /// Those that may log in.
     pub active_accounts: i64,
+    /// Admins among these.
+    pub active_admins: i64,
     /// When the whole file was last read without finding damage.
     pub checked_at: Option<i64>,
     /// When a backup was last made.
@@ -80,7 +84,10 @@ fn current(connection: &Connection) -> Result<CurrentInspection> {
             "SELECT max(received_at) FROM records WHERE id = (SELECT max(id) FROM records)",
         )?,
         clock_steps: one("SELECT count(*) FROM clock_steps")?.unwrap_or_default(),
+        accounts: one("SELECT count(*) FROM accounts")?.unwrap_or_default(),
         active_accounts: one("SELECT count(*) FROM accounts WHERE is_active = 1")?.unwrap_or_default(),
+        active_admins: one("SELECT count(*) FROM accounts WHERE is_active = 1 AND role = 3")?
+            .unwrap_or_default(),
         checked_at: time(CHECKED_AT)?,
         backed_up_at: time(BACKED_UP_AT)?,
         purged_at: time(retention::PURGED_AT)?,

@@ -2,7 +2,7 @@
 //! What keeps the file small and known to be sound: jobs call these at intervals.
 
 use crate::error::{Error, Kind, Result};
-use crate::store::checkpoint::{WAL_BYTES_THRESHOLD, wal_bytes};
+use crate::store::checkpoint::{self, WAL_BYTES_THRESHOLD, wal_bytes};
 use crate::store::time_index::id_range;
 use crate::store::{READ_MOST, Store, inspect, meta, open};
 use std::sync::Arc;
@@ -105,6 +105,8 @@ impl Store {
                 })
             })?;
             if left <= 0 {
+                // The file becomes shorter only when the log is copied back.
+                self.empty_log();
                 return Ok(());
             }
             pages = match took > VACUUM_TIME_GOAL {
@@ -114,6 +116,15 @@ impl Store {
             std::thread::sleep(began.elapsed().min(VACUUM_PAUSE_MOST));
         }
         Ok(())
+    }
+
+    /// Copies the write-ahead log back and empties it, where nobody is in the way; else that happens later.
+    pub fn empty_log(&self) {
+        match checkpoint::empty(self.path()) {
+            Ok(true) => {}
+            Ok(false) => log::debug!("The log is not emptied now: somebody reads"),
+            Err(error) => log::debug!("The log is not emptied now: {}", error.with_causes()),
+        }
     }
 
     /// True where a write can be made durable now: one is tried.

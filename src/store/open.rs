@@ -276,6 +276,7 @@ fn damaged(path: &Path, why: &str) -> Error {
 
 fn create(data_dir: &Path, path: &Path) -> Result<()> {
     make_data_dir(data_dir)?;
+    make_private(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // In another order auto_vacuum silently stays off.
@@ -293,6 +294,17 @@ fn create(data_dir: &Path, path: &Path) -> Result<()> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// Makes the file, readable by its owner alone, where it is missing; SQLite gives its log the same permissions.
+fn make_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(Error::usage(format!("Cannot make the database {}", path.display())).because(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes the data directory, readable by its owner alone, where it is missing.

@@ -12,6 +12,7 @@ use crate::store::derived::crashes::decode_functions;
 use crate::store::derived::heartbeats::DAYS_KEPT;
 use crate::store::derived::rebuild::rebuild;
 use crate::store::open::{self, SCHEMA_VERSION};
+use crate::store::payload;
 use crate::store::watch::Watch;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::HashMap;
@@ -314,6 +315,7 @@ fn findings(
             findings.push(Finding { text: format!("{rows} {what}"), remedy: *remedy });
         }
     }
+    findings.extend(unreadable_payloads(connection)?);
     findings.extend(named_functions(connection)?);
     derive(connection, now, watch)?;
     for (done, comparison) in DERIVED.iter().enumerate() {
@@ -371,6 +373,24 @@ fn differences(connection: &Connection, comparison: &Comparison) -> Result<Optio
     Ok((wrong + missing > 0).then(|| Finding {
         text: format!("{what}: {wrong} are kept that are not so, {missing} should be and are not"),
         remedy: *remedy,
+    }))
+}
+
+/// Payloads that cannot be unpacked: their pages are whole, and what is on them is not.
+fn unreadable_payloads(connection: &Connection) -> Result<Option<Finding>> {
+    let (mut first, mut count) = (None, 0);
+    let mut statement =
+        connection.prepare("SELECT record_id, payload FROM live.payloads WHERE typeof(payload) = 'blob'")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if payload::decode(row.get_ref(1)?).is_err() {
+            count += 1;
+            first = first.or(row.get::<_, Option<i64>>(0)?);
+        }
+    }
+    Ok(first.map(|id| Finding {
+        text: format!("payloads: {count} cannot be read, that of record {id} first"),
+        remedy: Remedy::Restore,
     }))
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `muster doctor` on good and broken servers: it says what is wrong, ends with the right status, changes nothing.
 
+use crate::access;
 use crate::support::Server;
 use crate::support::server::Options;
 use rusqlite::Connection;
@@ -113,9 +114,29 @@ fn a_stopped_server_is_not_touched() {
     assert_eq!(level, "warn");
     assert!(said.contains("127.0.0.1:9") && said.contains("muster serve"), "{said}");
     assert!(finding(&report, "networks").1.contains("this machine alone"));
+    fs::write(&config, "[http]\nlisten = [\"127.0.0.1:9\"]\ntrusted_proxies = [\"127.0.0.1\"]\n").unwrap();
+    let (_, behind, _) = doctor(&server.data_dir, &["--config", config.to_str().unwrap()]);
+    let (_, said) = finding(&behind, "networks");
+    assert!(said.contains("through the proxy") && !said.contains("alone"), "{said}");
     assert_eq!(before, contents(&server.data_dir));
     let (status, report, _) = doctor(&server.data_dir, &["--url", "http://127.0.0.1:9"]);
     assert_eq!((status, finding(&report, "reachability").0.as_str()), (1, "fail"));
+}
+
+#[test]
+fn accounts_that_nobody_can_use_are_told_of() {
+    let server = Server::start();
+    access::add(&server, "ada", "admin");
+    access::add(&server, "vic", "viewer");
+    let said = |words: &[&str]| {
+        access::printed(&access::run(&server.data_dir, words));
+        finding(&doctor(&server.data_dir, &[]).1, "accounts")
+    };
+    let (level, text) = said(&["disable", "ada"]);
+    assert!(level == "warn" && text.contains("no admin"), "{text}");
+    let (level, text) = said(&["disable", "vic"]);
+    assert!(level == "warn" && text.contains("account enable") && !text.contains("may change"), "{text}");
+    assert_eq!(said(&["enable", "ada"]).0, "ok");
 }
 
 #[test]
@@ -189,6 +210,12 @@ fn configurations_certificates_and_addresses_are_looked_at() {
     assert!(made.success());
     let (status, report, _) = config(tls);
     assert_eq!((status, finding(&report, "certificate").0.as_str()), (0, "ok"), "{report:#}");
+    let key = dir.join("tls/server.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let (status, report, _) = config(tls);
+    let (level, said) = finding(&report, "certificate");
+    assert!(status == 0 && level == "warn" && said.contains("chmod o="), "{said}");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     // The certificate of the authority does not belong to the server's key.
     fs::copy(dir.join("tls/ca.pem"), dir.join("tls/server.pem")).unwrap();
     let (status, report, _) = config(tls);

@@ -3,6 +3,7 @@
 
 use crate::support::fleet::FleetFile;
 use crate::support::{Server, record_fields};
+use muster::http::routes::{Body, ROUTES};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -235,6 +236,55 @@ fn answers_to_posts_are_what_is_described() {
         check(&document, described, &answer.json(), path);
     }
     assert_eq!(n_bodies, 3);
+}
+
+#[test]
+fn all_examples_of_an_address_go_together() {
+    let file = FleetFile::new(30);
+    let server = file.serve();
+    let document = document(&server);
+    let operation = &document["paths"]["/api/mce"]["get"];
+    let examples = parameters(operation, "query")
+        .map(|one| format!("{}={}", one["name"].as_str().unwrap(), one["example"].as_str().unwrap()));
+    let target = format!("/api/mce?{}", examples.collect::<Vec<_>>().join("&"));
+    let answer = server.get(&target);
+    assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+}
+
+#[test]
+fn refusals_of_the_gate_are_what_is_described() {
+    let server = Server::start();
+    let document = document(&server);
+    let field = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    for route in ROUTES {
+        let Body::Bytes(bytes_max) = route.body else { continue };
+        let operation = &document["paths"][route.path]["post"];
+        if !operation.is_object() {
+            continue;
+        }
+        let answer =
+            server.request("POST", route.path, &field("X-MIGAPIKEY", "x"), &vec![b'x'; bytes_max + 1]);
+        assert_eq!(answer.status, 413, "{}: {}", route.path, answer.text());
+        check(&document, schema_of(operation, 413), &answer.json(), route.path);
+    }
+    let wrong = field("Authorization", "Bearer mst_wrong");
+    for _ in 0..10 {
+        assert_eq!(server.request("GET", "/api/records", &wrong, b"").status, 401);
+    }
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let operation = &methods["get"];
+        let takes_token = |ways: &Vec<Value>| ways.iter().any(|way| way["token"].is_array());
+        if !operation["security"].as_array().is_some_and(takes_token) {
+            continue;
+        }
+        let target = path.replace(['{', '}'], "");
+        let answer = server.request("GET", &target, &wrong, b"");
+        assert_eq!(answer.status, 429, "{target}: {}", answer.text());
+        check(&document, schema_of(operation, 429), &answer.json(), path);
+        asked += 1;
+    }
+    assert!(asked > 15, "{asked}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::client::base_url::BaseUrl;
 use crate::clock::Clock;
 use crate::config::{Config, Flags};
 use crate::error::{Error, Kind, Result};
-use crate::http::TlsFiles;
+use crate::http::{TlsFiles, is_for_others};
 use crate::logging;
 use crate::model::visible::is_hidden;
 use crate::ops::doctor::{Finding, Level, files, system};
@@ -188,10 +188,17 @@ fn certificate(config: &Config, now: i64) -> Vec<Finding> {
             "muster tls init, or correct tls.certificate and tls.key",
         )];
     }
-    match crate::certificates::Certificate::of_file(&path) {
+    let mut findings = match crate::certificates::Certificate::of_file(&path) {
         Ok(found) => vec![reach::judge_certificate(&found, &path, now)],
         Err(error) => vec![Finding::fail(CHECK, error.message(), "muster tls init")],
+    };
+    let key = config.tls_key_path();
+    if is_for_others(&key) {
+        let shown = key.display();
+        let message = format!("everybody on this machine can use the key {shown}");
+        findings.push(Finding::warn(CHECK, message, format!("chmod o= {shown}")));
     }
+    findings
 }
 
 fn in_json(report: &Report) -> Result<String> {

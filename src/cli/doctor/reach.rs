@@ -48,7 +48,8 @@ pub fn with_sockets(config: &Config, sockets: Option<Sockets>) -> (Config, Optio
     (config, finding)
 }
 
-/// The address that clients are told: the one named, else the first of the configuration with this machine's name.
+/// The address that clients are told: the one named, else the first of the configuration, with the name that the
+/// configuration gives the server where it gives one.
 pub fn client_url(config: &Config, url: Option<&BaseUrl>) -> String {
     if let Some(url) = url {
         return url.as_str().to_owned();
@@ -58,14 +59,11 @@ pub fn client_url(config: &Config, url: Option<&BaseUrl>) -> String {
         None => ("http", config.listen.first().map_or("127.0.0.1:8080", String::as_str)),
     };
     let port = listen.rsplit_once(':').map_or("8080", |(_, port)| port);
-    let host = match listen.parse::<SocketAddr>().map(|address| address.ip()) {
-        Ok(ip) if !ip.is_unspecified() => bracketed(ip),
-        Ok(_) => config
-            .hostnames
-            .first()
-            .cloned()
-            .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned()),
-        Err(_) => listen.rsplit_once(':').map_or(listen, |(host, _)| host).to_owned(),
+    let host = match (config.hostnames.first(), listen.parse::<SocketAddr>().map(|address| address.ip())) {
+        (Some(name), _) => name.clone(),
+        (None, Ok(ip)) if !ip.is_unspecified() => bracketed(ip),
+        (None, Ok(_)) => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        (None, Err(_)) => listen.rsplit_once(':').map_or(listen, |(host, _)| host).to_owned(),
     };
     format!("{scheme}://{host}:{port}{}", config.base_path)
 }
@@ -170,6 +168,9 @@ fn networks(config: &Config) -> Finding {
     let plain: Vec<SocketAddr> = config.listen.iter().filter_map(|address| address.parse().ok()).collect();
     let is_far = |address: &SocketAddr| !address.ip().is_loopback();
     let shown = |address: &SocketAddr| match address.ip() {
+        ip if ip.is_loopback() && config.is_behind_proxy() => {
+            format!("{address} from this machine and through the proxy")
+        }
         ip if ip.is_loopback() => format!("{address} from this machine alone"),
         ip if ip.is_unspecified() => format!("{address} from every network that this machine is in"),
         _ => format!("{address} from the networks that reach that address"),
@@ -177,11 +178,13 @@ fn networks(config: &Config) -> Finding {
     let tls = config.tls.listen.iter().filter_map(|address| address.parse::<SocketAddr>().ok());
     let all: Vec<String> = plain.iter().copied().chain(tls).map(|address| shown(&address)).collect();
     let message = if all.is_empty() { "no address is configured".to_owned() } else { all.join("; ") };
-    let is_open = plain.iter().any(is_far) && config.access.read == ReadAccess::Open;
-    match is_open {
-        true => Finding::ok("networks", format!("{message}; anybody there may read records (access.read)")),
-        false => Finding::ok("networks", message),
-    }
+    let is_open = config.access.read == ReadAccess::Open;
+    let readers = match is_open {
+        true if plain.iter().any(is_far) => "; anybody there may read records (access.read)",
+        true if config.is_behind_proxy() => "; whom the proxy lets through may read records (access.read)",
+        _ => "",
+    };
+    Finding::ok("networks", message + readers)
 }
 
 /// Whether a certificate is good now and for a while.
@@ -219,6 +222,11 @@ mod tests {
         config.hostnames = vec!["muster.lan".to_owned()];
         config.base_path = "/m".to_owned();
         assert_eq!(client_url(&config, None), "http://muster.lan:80/m");
+        config.tls.listen = vec!["[fd00::1]:8443".to_owned()];
+        assert_eq!(client_url(&config, None), "https://muster.lan:8443/m");
+        config.tls.listen = vec!["127.0.0.1:8443".to_owned()];
+        assert_eq!(client_url(&config, None), "https://muster.lan:8443/m");
+        config.hostnames.clear();
         config.tls.listen = vec!["[fd00::1]:8443".to_owned()];
         assert_eq!(client_url(&config, None), "https://[fd00::1]:8443/m");
         let url = BaseUrl::parse("muster.example").unwrap();

@@ -58,6 +58,32 @@ fn flags_override_variables_and_those_the_file() {
 }
 
 #[test]
+fn settings_of_proxies_that_cannot_be_meant_are_warned_of_or_refused() {
+    let header = "proxy_header = \"X-Remote-User\"\n";
+    let cases = [
+        (format!("[access]\n{header}proxy_login_from = [\"127.0.0.1\"]"), vec![]),
+        (format!("[access]\n{header}"), vec!["proxy_header without access.proxy_login_from"]),
+        (
+            "[access]\nproxy_login_from = [\"::1\"]".to_owned(),
+            vec!["proxy_login_from without access.proxy_header"],
+        ),
+        (format!("[access]\n{header}proxy_login_from = [\"0.0.0.0/0\"]"), vec!["be any account"]),
+        ("[http]\ntrusted_proxies = [\"10.0.0.1\", \"::/0\"]".to_owned(), vec!["from where a request comes"]),
+    ];
+    for (text, expected) in cases {
+        let warnings = load(&text, Flags::default(), &[]).unwrap().warnings;
+        assert_eq!(warnings.len(), expected.len(), "{text}: {warnings:?}");
+        for (warning, part) in warnings.iter().zip(expected) {
+            assert!(warning.contains(part), "{warning}");
+        }
+    }
+    for name in ["Cookie", "authorization", "HOST", "X-Forwarded-For"] {
+        let error = load(&format!("[access]\nproxy_header = \"{name}\""), Flags::default(), &[]).unwrap_err();
+        assert!(error.message().contains("no other meaning"), "{error}");
+    }
+}
+
+#[test]
 fn an_unknown_variable_warns_and_names_the_nearest() {
     let loaded = load("", Flags::default(), &[("MUSTER_HTTP_LISTN", "x"), ("OTHER", "x")]).unwrap();
     assert_eq!(

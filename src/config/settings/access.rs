@@ -45,7 +45,10 @@ pub(super) const ROWS: &[Setting] = &[
     },
     Setting {
         key: "access.proxy_header",
-        kind: Kind::Text { rule: "empty or the name of a header field", is_valid: is_field_name },
+        kind: Kind::Text {
+            rule: "empty or the name of a header field that has no other meaning",
+            is_valid: is_field_name,
+        },
         default: DefaultValue::Text(""),
         help: "The header field in which a proxy names the account of who logged in there, for example X-Remote-User; empty\n\
                where none does. It is believed from access.proxy_login_from alone.",
@@ -73,6 +76,30 @@ fn is_network(text: &str) -> bool {
     parse_network(text).is_some()
 }
 
+/// Fields that clients send by themselves, or that say something else here already: none of them names an account.
+const TAKEN_FIELDS: &[&str] = &[
+    "accept",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "referer",
+    "transfer-encoding",
+    "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
 fn is_field_name(text: &str) -> bool {
-    text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    let is_taken = TAKEN_FIELDS.iter().any(|name| name.eq_ignore_ascii_case(text));
+    !is_taken
+        && text.len() <= 100
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Setting] = &[
         default: DefaultValue::Text("auto"),
         help: "Who may bring a new agent: open (anybody, and the first key of an endpoint binds), token (a key binds only\n\
                with the token that `muster agent token` prints), closed (nobody), or auto: open where muster listens on\n\
-               loopback addresses only, else token.",
+               loopback addresses only and no proxy is configured, else token.",
         set: |config, value| config.fleet.enrol = Enrol::from_word(&value.into_text()),
         get: |config| Value::Text(config.fleet.enrol.word().to_owned()),
     },

@@ -181,6 +181,7 @@ mod tests {
                 query: crate::http::call::parse_pairs(query.as_bytes()),
                 body: Vec::new(),
                 is_body_cut: false,
+                caller: crate::http::wire::Caller::default(),
             };
             id_of(&call, "actionid", "Action").map_err(|error| error.to_string())
         };

@@ -12,7 +12,8 @@ use rouille::Response;
 
 /// `GET /api/v1/heartbeat`.
 pub fn alive(_: &Web, call: &Call) -> Result<Response> {
-    let item = Item::new("/api/v1/heartbeat".to_owned(), "heartbeat", json_text("gatorz say hi"));
+    let href = format!("{}/api/v1/heartbeat", call.head.base_path);
+    let item = Item::new(href, "heartbeat", json_text("gatorz say hi"));
     Ok(answer(call, 200, &[item]))
 }
 

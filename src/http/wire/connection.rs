@@ -8,7 +8,7 @@
 //! ```
 
 use super::body::{self, Bounds};
-use super::exchange::{Handler, Head, Incoming};
+use super::exchange::{Caller, Handler, Head, Incoming};
 use super::fault::Fault;
 use super::framing::{BodyLength, Framing};
 use super::head;
@@ -221,7 +221,8 @@ impl Connection<'_> {
             head.fields.clone(),
             data,
         );
-        let incoming = Incoming { head, request, is_body_cut: is_cut };
+        let caller = Caller::new(&self.conn.socket);
+        let incoming = Incoming { head, request, is_body_cut: is_cut, caller };
         let response = match self.guard(|| handler.handle(incoming)) {
             Ok(response) | Err(response) => response,
         };

@@ -2,7 +2,9 @@
 //! What passes between a connection and the [`Handler`] that answers its requests.
 
 use rouille::{Request, Response};
-use std::net::{IpAddr, SocketAddr};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::Arc;
 
 /// The head of a request, before its body is read.
 #[derive(Clone, Debug)]
@@ -47,6 +49,26 @@ pub struct BodyPolicy {
     pub bytes_max: usize,
 }
 
+/// The socket of who asks, for handlers that let them wait.
+#[derive(Clone, Debug, Default)]
+pub struct Caller(Option<Arc<TcpStream>>);
+
+impl Caller {
+    pub(super) fn new(socket: &Arc<TcpStream>) -> Caller {
+        Caller(Some(Arc::clone(socket)))
+    }
+
+    /// True where the peer has closed the connection, so that what is given to it now is lost. A peer that closed its
+    /// sending side alone counts as gone, too: the two cannot be told apart before something is written.
+    pub fn has_left(&self) -> bool {
+        let Some(socket) = &self.0 else { return false };
+        let mut watched = [PollFd::new(&**socket, PollFlags::RDHUP)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        // Where it cannot be told they count as there: a lost answer is what the lease of a command is for.
+        poll(&mut watched, Some(&at_once)).is_ok_and(|n| n > 0)
+    }
+}
+
 /// A request with its body.
 pub struct Incoming {
     /// The head.
@@ -55,6 +77,8 @@ pub struct Incoming {
     pub request: Request,
     /// True where the body was longer than the policy allows. The data then hold its first `bytes_max` bytes.
     pub is_body_cut: bool,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// Answers requests; called on the thread of the connection, by many at once.

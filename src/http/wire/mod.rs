@@ -32,7 +32,7 @@ mod tls;
 mod transport;
 mod workers;
 
-pub use exchange::{BodyPolicy, Handler, Head, Incoming};
+pub use exchange::{BodyPolicy, Caller, Handler, Head, Incoming};
 pub use limits::Limits;
 pub use listener::Listeners;
 pub use server::{Server, Stats};

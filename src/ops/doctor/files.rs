@@ -258,14 +258,24 @@ pub fn copies(dir: &Path, now: i64) -> Vec<Finding> {
 /// Who may log in.
 pub fn accounts(current: &CurrentInspection) -> Finding {
     const CHECK: &str = "accounts";
-    match current.active_accounts {
-        0 => Finding::warn(
+    let active = current.active_accounts;
+    match (current.accounts, active, current.active_admins) {
+        (0, ..) => Finding::warn(
             CHECK,
             "there are none: only who is on this machine may change anything or see the fleet",
             "muster account add NAME",
         ),
-        1 => Finding::ok(CHECK, "1 may log in"),
-        count => Finding::ok(CHECK, format!("{count} may log in")),
+        (_, 0, _) => Finding::warn(
+            CHECK,
+            "all are disabled: nobody may log in, and this machine alone is no longer enough",
+            "muster account enable NAME",
+        ),
+        (.., 0) => Finding::warn(
+            CHECK,
+            format!("{active} may log in, but no admin"),
+            "muster account enable NAME or muster account role NAME admin",
+        ),
+        _ => Finding::ok(CHECK, format!("{active} may log in")),
     }
 }
 
@@ -290,6 +300,27 @@ mod tests {
             assert_eq!(found.as_ref().map(|found| found.level), expected.map(|(level, _)| level));
             let remedy = found.and_then(|found| found.remedy).unwrap_or_default();
             assert!(remedy.contains(expected.map_or("", |(_, word)| word)), "{remedy}");
+        }
+    }
+
+    #[test]
+    fn accounts_of_which_none_can_administer_are_warned_of() {
+        // Accounts, active ones, active admins; a word of what is said.
+        let cases = [
+            ((0, 0, 0), Level::Warn, "none"),
+            ((2, 0, 0), Level::Warn, "nobody may log in"),
+            ((2, 1, 0), Level::Warn, "1 may log in, but no admin"),
+            ((3, 2, 1), Level::Ok, "2 may log in"),
+        ];
+        for ((accounts, active_accounts, active_admins), level, word) in cases {
+            let found = CurrentInspection {
+                accounts,
+                active_accounts,
+                active_admins,
+                ..CurrentInspection::default()
+            };
+            let finding = super::accounts(&found);
+            assert!(finding.level == level && finding.message.contains(word), "{finding:?}");
         }
     }
 

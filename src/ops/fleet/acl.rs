@@ -117,6 +117,8 @@ pub fn import(app: &App, json: &[u8], actor: &Actor) -> Result<usize> {
                 None => weights.push((id, weight.weight)),
             }
         }
+        // Keys of MIG's JSON are read in any case.
+        let module = if module.eq_ignore_ascii_case(DEFAULT_ENTRY) { DEFAULT_ENTRY } else { module };
         entries.push(checked(module, entry.minimumweight, weights)?);
     }
     let count = entries.len();

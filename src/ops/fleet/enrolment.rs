@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who may bring an agent: the token, keys that bind, an admin who unbinds.
 
-use crate::config::Enrol;
+use crate::config::{Config, Enrol};
 use crate::error::{Error, Kind, Result};
 use crate::model::audit::{Actor, Audit};
 use crate::model::record::hex;
@@ -131,10 +131,12 @@ fn unauthorized(message: impl Into<String>) -> Error {
     Error::new(Kind::Unauthorized, message)
 }
 
-/// What `fleet.enrol` comes to for a server that listens on these addresses.
-pub fn resolve(configured: Enrol, listening: &[SocketAddr]) -> Enrol {
-    match configured {
-        Enrol::Auto if listening.iter().all(|address| address.ip().is_loopback()) => Enrol::Open,
+/// What `fleet.enrol` comes to for a server that listens on these addresses. Open by itself is only what nobody reaches
+/// from another host: neither an address nor a proxy leads there.
+pub fn resolve(config: &Config, listening: &[SocketAddr]) -> Enrol {
+    let is_of_this_host = || listening.iter().all(|address| address.ip().is_loopback());
+    match config.fleet.enrol {
+        Enrol::Auto if !config.is_behind_proxy() && is_of_this_host() => Enrol::Open,
         Enrol::Auto => Enrol::Token,
         chosen => chosen,
     }
@@ -271,13 +273,30 @@ mod tests {
     }
 
     #[test]
-    fn who_may_enrol_follows_the_addresses() {
+    fn who_may_enrol_follows_the_addresses_and_the_proxy() {
         let local: Vec<SocketAddr> = vec!["127.0.0.1:80".parse().unwrap(), "[::1]:80".parse().unwrap()];
         let wide: Vec<SocketAddr> = vec!["127.0.0.1:80".parse().unwrap(), "[::]:80".parse().unwrap()];
-        assert_eq!(resolve(Enrol::Auto, &local), Enrol::Open);
-        assert_eq!(resolve(Enrol::Auto, &wide), Enrol::Token);
-        assert_eq!(resolve(Enrol::Closed, &local), Enrol::Closed);
-        assert_eq!(resolve(Enrol::Open, &wide), Enrol::Open);
+        let plain = Config::defaults(Path::new("data"));
+        let network = || vec!["127.0.0.1/32".parse().unwrap()];
+        let [mut below, mut trusting, mut named] = [plain.clone(), plain.clone(), plain.clone()];
+        below.base_path = "/muster".to_owned();
+        trusting.trusted_proxies = network();
+        named.access.proxy_login_from = network();
+        let cases = [
+            (&plain, &local, Enrol::Open),
+            (&plain, &wide, Enrol::Token),
+            (&below, &local, Enrol::Token),
+            (&trusting, &local, Enrol::Token),
+            (&named, &local, Enrol::Token),
+        ];
+        for (config, listening, expected) in cases {
+            assert_eq!(resolve(config, listening), expected, "{config:?} {listening:?}");
+            for chosen in [Enrol::Open, Enrol::Token, Enrol::Closed] {
+                let mut config = config.clone();
+                config.fleet.enrol = chosen;
+                assert_eq!(resolve(&config, listening), chosen);
+            }
+        }
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn keep_size(app: &App, wake: &Wake) -> Result<()> {
     let _lock = Lock::take_named(&app.config.data_dir, LOCK_NAME, "retention")?;
     let _room = app.store.lend_ballast();
     let actor = Actor::job("retention");
-    let (removed, _) = size::enforce(app, &actor, &mut |_, _, _| !wake.is_stopped())?;
+    let removed = size::enforce(app, &actor, &mut |_, _, _| !wake.is_stopped())?.records;
     if removed > 0 {
         log::info!("Removed {removed} records for the size of the database");
         app.store.tidy(|| !wake.is_stopped())?;

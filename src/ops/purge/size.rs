@@ -17,6 +17,8 @@ pub(super) const GOAL_PERCENT: u64 = 95;
 const WARN_PERCENT: u64 = 90;
 /// Most records that are deleted before the size is looked at again.
 const LOT_RECORDS: usize = 500;
+/// After so many records the strings that they alone had are removed, which gives space back, too.
+const RECORDS_BEFORE_SWEEPING: usize = 5_000;
 /// Where the clock was set back more often, records go in the order of their ids.
 const STRETCHES_MAX: usize = 500;
 
@@ -51,13 +53,24 @@ fn records_of_bytes(app: &App, used: u64, bytes: u64) -> Result<u64> {
     Ok(bytes / (used / records.max(1)).max(1))
 }
 
-/// Brings the database under its limit: how many records went, and by how many bytes it is still over.
-pub(super) fn enforce(app: &App, actor: &Actor, progress: Progress<'_>) -> Result<(u64, u64)> {
+/// What the limit came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Enforced {
+    /// Records that went.
+    pub(super) records: u64,
+    /// Strings that no record has any more.
+    pub(super) strings: usize,
+    /// Bytes by which the database is still over.
+    pub(super) bytes_over: u64,
+}
+
+/// Brings the database under its limit.
+pub(super) fn enforce(app: &App, actor: &Actor, progress: Progress<'_>) -> Result<Enforced> {
     let max = app.config.retention.database_bytes_max;
     let used = app.store.database_bytes()?.used;
     if max == 0 || used <= max {
         note_over(app, 0)?;
-        return Ok((0, 0));
+        return Ok(Enforced::default());
     }
     log::info!(
         "The database has {used} bytes, more than retention.database_bytes_max; the oldest records go"
@@ -65,17 +78,19 @@ pub(super) fn enforce(app: &App, actor: &Actor, progress: Progress<'_>) -> Resul
     let audit = Audit::new(actor, "record.purge", "records beyond retention.database_bytes_max");
     let mut deletion = Deletion::new(audit, vec!["size".to_owned()]);
     let goal = max / 100 * GOAL_PERCENT;
+    let mut strings = 0;
     for severity in Severity::ALL {
-        if remove_oldest(app, &mut deletion, severity, used, goal, progress)? {
+        // What a severity leaves unused goes before more severe records do: whoever sends strings of their own with
+        // each record must not drive the others out.
+        let is_reached = remove_oldest(app, &mut deletion, severity, used, goal, progress)?;
+        strings += app.store.sweep_strings()?;
+        if is_reached {
             break;
         }
     }
-    if deletion.n_deleted() > 0 {
-        app.store.sweep_strings()?;
-    }
-    let over = app.store.database_bytes()?.used.saturating_sub(max);
-    note_over(app, over)?;
-    Ok((deletion.n_deleted(), over))
+    let bytes_over = app.store.database_bytes()?.used.saturating_sub(max);
+    note_over(app, bytes_over)?;
+    Ok(Enforced { records: deletion.n_deleted(), strings, bytes_over })
 }
 
 /// False for what a rule keeps for ever.
@@ -94,7 +109,12 @@ fn remove_oldest(
 ) -> Result<bool> {
     let mut judge = Judge::new(app, retention(app));
     let mut oldest = Oldest::of(app, severity)?;
+    let mut n_unswept = 0;
     loop {
+        if n_unswept >= RECORDS_BEFORE_SWEEPING {
+            n_unswept = 0;
+            app.store.sweep_strings()?;
+        }
         let used = app.store.database_bytes()?.used;
         if used <= goal {
             return Ok(true);
@@ -117,6 +137,7 @@ fn remove_oldest(
         if n_looked == 0 {
             return Ok(false);
         }
+        n_unswept += chosen.len();
         app.store.delete_records(deletion, chosen)?;
     }
 }

@@ -353,7 +353,7 @@ fn key_line(data: &Data) -> Markup {
 fn unbind(data: &Data) -> Markup {
     let is_bound = data.agent.is_bound;
     html! {
-        @if data.viewer.may(Need::Operate) && (is_bound || !data.endpoint.may_bind) {
+        @if data.viewer.may(Need::Administer) && (is_bound || !data.endpoint.may_bind) {
             section.panel {
                 details.drop.alone {
                     summary { @if is_bound { "Unbind its key" } @else { "Let its next key bind" } }

@@ -2,6 +2,7 @@
 //! How sessions and API tokens last and end, and that nothing keeps a secret.
 
 use super::*;
+use crate::support::client::Connection;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -102,6 +103,40 @@ fn a_stream_ends_with_the_session_that_opened_it() {
     }
     assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
     assert_eq!(server.request("HEAD", "/records/stream", &cookie(&vic), b"").status, 401);
+}
+
+#[test]
+fn a_stream_hands_out_nothing_once_who_listens_may_not() {
+    let server = start("[access]\nread = \"login\"\n");
+    for name in ["ada", "vic", "out"] {
+        add(&server, name, "admin");
+    }
+    let [ada, vic, out] = ["ada", "vic", "out"].map(|name| login(&server, name));
+    let mut streams = [&ada, &vic, &out].map(|secret| {
+        let mut connection = server.connect();
+        let head = format!(
+            "GET /records/stream HTTP/1.1\r\nHost: localhost\r\nCookie: muster_session={secret}\r\n\r\n"
+        );
+        connection.send(head.as_bytes()).unwrap();
+        while !connection.body_line().unwrap().contains("retry") {}
+        connection
+    });
+    let rows = |streams: &mut [Connection]| -> Vec<bool> {
+        let row = |stream: &mut Connection| loop {
+            match stream.body_line().unwrap() {
+                line if line.starts_with("data: ") => return true,
+                line if line == "0" => return false,
+                _ => {}
+            }
+        };
+        streams.iter_mut().map(row).collect()
+    };
+    server.post_record(1, "before");
+    assert_eq!(rows(&mut streams), [true; 3]);
+    printed(&run(&server.data_dir, &["disable", "vic"]));
+    assert_eq!(send_own(&server, "/logout", &out, &[]).status, 303);
+    server.post_record(2, "after");
+    assert_eq!(rows(&mut streams), [true, false, false]);
 }
 
 #[test]

@@ -133,3 +133,13 @@ fn a_check_goes_beside_a_server_and_mending_does_not() {
     let (code, said) = run(&["check", "--repair", "--data", word(&server.data_dir)]);
     assert!(code == 1 && said.contains("in use by muster serve"), "{said}");
 }
+
+#[test]
+fn a_payload_that_cannot_be_unpacked_is_found() {
+    let (_directory, data) = demo(2_000);
+    plant(&data, "UPDATE payloads SET payload = x'00112233' WHERE record_id IN (7, 9)");
+    let (code, said) = run(&["check", "--data", word(&data)]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("payloads: 2 cannot be read, that of record 7 first"), "{said}");
+    assert!(said.contains("restore a backup"), "{said}");
+}

@@ -132,6 +132,13 @@ pub fn database(server: &Server) -> Connection {
     connection
 }
 
+/// True where the description of the API has this answer to a post, in Collection+JSON.
+pub fn is_described(server: &Server, path: &str, status: u16) -> bool {
+    let document = server.get("/api/openapi.json").json();
+    let answer = &document["paths"][path]["post"]["responses"][status.to_string()];
+    answer["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/Collection"
+}
+
 pub fn field(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }

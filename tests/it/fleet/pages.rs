@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The pages of agents and actions over the wire: who sees them, and that they show what is stored.
 
+use crate::access;
 use crate::support::Server;
 use crate::support::fleet::{FleetFile, pages};
 use crate::views::html::{Element, read_document};
@@ -267,6 +268,24 @@ fn a_page_follows_while_its_action_runs_and_stands_still_after() {
     assert!(!follows(&format!("/actions/{inflight}?live=0")));
     assert!(!follows(&format!("/actions/{inflight}?status=success")), "a choice would be lost");
     assert!(!follows(&format!("/actions/{completed}")));
+}
+
+#[test]
+fn only_an_admin_is_offered_to_unbind() {
+    let file = FleetFile::new(60);
+    let bound = "SELECT a.id FROM agents a JOIN endpoints e ON e.id = a.endpoint_id WHERE e.key_digest IS NOT NULL LIMIT 1";
+    let path = format!("/fleet/agents/{}", file.count(bound));
+    let server = file.serve();
+    for (name, role, status) in [("ada", "admin", 403), ("ole", "operator", 403), ("vic", "viewer", 403)] {
+        access::add(&server, name, role);
+        let cookie = access::cookie(&access::login(&server, name));
+        let page = server.request("GET", &path, &cookie, b"").text();
+        assert_eq!(page.contains("/unbind\""), role == "admin", "{role}");
+        let answer = access::send(&server, &format!("{path}/unbind"), &cookie, &[("csrf_token", "x")]);
+        assert_eq!(answer.status, status, "{role}");
+        let says = if role == "admin" { "not from a page" } else { "takes the role admin" };
+        assert!(answer.text().contains(says), "{role}: {}", answer.text());
+    }
 }
 
 #[test]

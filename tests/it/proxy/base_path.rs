@@ -146,6 +146,8 @@ fn headers_and_answers_of_programs_are_below_the_path_too() {
     assert_eq!(get(&next).status, 200);
     let href = get("/muster/api/v1/nothing").json()["collection"]["href"].as_str().unwrap().to_owned();
     assert!(href.ends_with("/muster/api/v1/nothing"), "{href}");
+    let alive = get("/muster/api/v1/heartbeat").json();
+    assert_eq!(alive["collection"]["items"][0]["href"], "/muster/api/v1/heartbeat");
     // The page that says what is wrong, before anything was looked at.
     let page = ask(server.address, "GET", "/muster/nothing", &[HTML], b"");
     assert!(page.status == 404 && page.text().contains("href=\"/muster/assets/style.css"));

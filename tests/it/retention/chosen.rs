@@ -6,6 +6,31 @@ use crate::support::server::Options;
 use crate::support::{Answer, Server, record_fields};
 
 #[test]
+fn what_is_deleted_is_gone_from_the_file() {
+    let place = Place::new("[retention]\ndays = 0\n");
+    let now = muster::clock::Clock::system().now();
+    let private = |number: u64| muster::model::record::NewRecord {
+        payload: format!("Jane Doe private {number}"),
+        ..crate::store::record(number)
+    };
+    place.load((0..50).map(|number| (private(number), now - 100 + number as i64)));
+    let holds = || {
+        let files = ["muster.db", "muster.db-wal"].map(|name| place.data_dir().join(name));
+        files.iter().any(|file| {
+            let bytes = std::fs::read(file).unwrap_or_default();
+            bytes.windows(8).any(|window| window == b"Jane Doe")
+        })
+    };
+    assert!(holds());
+    place.run_well(&["delete", "--all", "--yes"]);
+    assert!(place.ids().is_empty() && !holds());
+    // Whoever may look into the data directory may not read the database for that.
+    use std::os::unix::fs::PermissionsExt;
+    let mode = place.data_dir().join("muster.db").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn a_filter_deletes_what_it_chooses_and_no_more() {
     let place = Place::new("[retention]\ndays = 0\n");
     place.load(aged(30, 24));

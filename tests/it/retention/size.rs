@@ -45,6 +45,32 @@ fn page(place: &Place, config: &str) -> String {
 }
 
 #[test]
+fn strings_of_their_own_do_not_drive_out_the_severe() {
+    let place = Place::new("");
+    let now = Clock::system().now();
+    let severity = |number| Severity::from_number(number).unwrap();
+    place
+        .load(large(300).into_iter().map(|(record, at)| (NewRecord { severity: severity(4), ..record }, at)));
+    let severe = used(&place);
+    let long = "x".repeat(240);
+    let flood = |number: u64| NewRecord {
+        severity: severity(1),
+        host_type: format!("{long}a{number:05}"),
+        board_name: Some(format!("{long}b{number:05}")),
+        cpu_model: Some(format!("{long}c{number:05}")),
+        bios_version: Some(format!("{long}d{number:05}")),
+        ..record(number)
+    };
+    place.load((1_000..9_000).map(|number| (flood(number), now - 600 + (number / 100) as i64)));
+    assert!(used(&place) > severe * 3, "{} {severe}", used(&place));
+    place.configure(&config(severe * 2, ""));
+    place.run_well(&["purge"]);
+    assert!(used(&place) <= severe * 2);
+    assert_eq!(place.number("SELECT count(*) FROM records WHERE severity = 4"), 300);
+    assert_all_exact(&place.data_dir());
+}
+
+#[test]
 fn the_oldest_of_the_least_severity_go_first() {
     let place = Place::new("");
     place.load(large(1_000));

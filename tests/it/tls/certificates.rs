@@ -41,7 +41,28 @@ fn a_pair_that_is_no_good_is_refused_with_both_files_and_the_remedy() {
     let now = Clock::system().now();
     let other = write_pair(&dir.path().join("other"), now, 100);
     type Spoil = fn(&Path, &Pair);
-    let cases: [(&str, Spoil); 5] = [
+    let cases: [(&str, Spoil); 8] = [
+        ("the key is encrypted", |tls, _| {
+            let begin =
+                "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n";
+            fs::write(tls.join("server.key"), format!("{begin}AAAA\n-----END RSA PRIVATE KEY-----\n"))
+                .unwrap();
+        }),
+        ("the key is encrypted", |tls, _| {
+            let (key, clear) = (tls.join("server.key"), tls.join("clear.key"));
+            fs::rename(&key, &clear).unwrap();
+            let made = Command::new("openssl")
+                .args(["pkcs8", "-topk8", "-passout", "pass:secret", "-in"])
+                .arg(clear)
+                .arg("-out")
+                .arg(key)
+                .status();
+            assert!(made.unwrap().success());
+        }),
+        ("no regular file", |tls, _| {
+            fs::remove_file(tls.join("server.key")).unwrap();
+            assert!(Command::new("mkfifo").arg(tls.join("server.key")).status().unwrap().success());
+        }),
         ("Cannot read", |tls, _| fs::remove_file(tls.join("server.pem")).unwrap()),
         ("Cannot read", |tls, _| fs::remove_file(tls.join("server.key")).unwrap()),
         ("the key is not that of the certificate", |tls, other| {

@@ -78,6 +78,32 @@ fn init_prints_what_clients_need_and_show_what_is_there() {
 }
 
 #[test]
+fn show_ends_with_a_fault_where_the_key_is_another_s() {
+    let [dir, other] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for dir in [&dir, &other] {
+        assert!(muster(&["tls", "init"], dir.path()).status.success());
+    }
+    assert!(muster(&["tls", "show"], dir.path()).status.success());
+    std::fs::copy(other.path().join("tls/server.key"), dir.path().join("tls/server.key")).unwrap();
+    let output = muster(&["tls", "show"], dir.path());
+    assert_eq!(output.status.code(), Some(2));
+    for text in ["server: ", "the key is not that of the certificate"] {
+        assert!(said(&output).contains(text), "{text}: {}", said(&output));
+    }
+}
+
+#[test]
+fn init_says_that_the_configuration_names_other_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("muster.toml");
+    std::fs::write(&config, "[tls]\ncertificate = \"/etc/muster/own.pem\"\n").unwrap();
+    let output = muster(&["tls", "init", "--config", config.to_str().unwrap()], &dir.path().join("data"));
+    for text in ["not the ones made: /etc/muster/own.pem", "Leave out tls.certificate"] {
+        assert!(said(&output).contains(text), "{text}: {}", said(&output));
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_refused_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let cases: [(&[&str], i32, &str); 6] = [

@@ -249,10 +249,9 @@ impl Batch {
             let name = answer.job.name;
             match outcome {
                 Answered::Repeated => surplus.push((Place::CommandReturned, name)),
-                Answered::Counted | Answered::Late => {
-                    if let (Answered::Late, Name::Command { id, .. }) = (outcome, name) {
-                        late.push(id);
-                    }
+                // Its file was written before it was known that the command had ended otherwise.
+                Answered::Late => late.extend(name.command_id()),
+                Answered::Counted => {
                     counted.push(name);
                     surplus.extend([(Place::CommandReady, name), (Place::CommandInflight, name)]);
                 }
@@ -263,7 +262,6 @@ impl Batch {
             app.dispatch.ask_for_comparison();
         }
         removed(app, &surplus);
-        // The file was written before it was known that the command had ended otherwise.
         if let Err(error) = follow_commands(app, &late) {
             log::warn!("The files of late answers say how they came: {}", error.with_causes());
             app.dispatch.ask_for_comparison();

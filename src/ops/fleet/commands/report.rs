@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::command::{CommandStatus, OperationResult};
 use crate::model::filter::shortened;
 use crate::model::go_json::{GoJson, lenient_text};
+use crate::model::timestamp::Timestamp;
 use serde::Deserialize;
 use std::sync::{Mutex, PoisonError};
 
@@ -30,12 +31,13 @@ pub struct Report {
     pub results: Option<Vec<OperationResult>>,
 }
 
-/// As it comes; `finishtime` is by a clock that nobody knows, so it is not read.
+/// As it comes; `finishtime` is by a clock that nobody knows, so it is only looked at whether it is a time.
 #[derive(Deserialize)]
 struct Body {
     id: serde_json::Number,
     status: String,
     results: Option<Vec<OperationResult>>,
+    finishtime: Option<String>,
 }
 
 impl Report {
@@ -65,6 +67,12 @@ fn read(bytes: &[u8]) -> Result<Report> {
             let status = shortened(&body.status);
             Error::invalid(format!("status must be success, failed or timeout, not {status:?}"))
         })?;
+    if let Some(text) = body.finishtime.as_deref().filter(|text| Timestamp::parse(text).is_none()) {
+        let text = shortened(text);
+        return Err(Error::invalid(format!(
+            "finishtime must be a time like 2026-01-31T23:59:59Z, not {text:?}"
+        )));
+    }
     Ok(Report { id, status, results: body.results })
 }
 

@@ -127,9 +127,9 @@ impl Comparison<'_> {
             return Ok(());
         }
         if place == Place::CommandReturned {
-            // Those whose answer counts are as they should be in the other place.
-            let counted: Vec<Name> = self.over(&surplus)?;
-            self.app.spool.rename(&counted, place, Place::CommandDone)?;
+            // Those that are over are written anew: an answer that came too late says something else than its row.
+            let over: Vec<i64> = self.over(&surplus)?.into_iter().map(command_id).collect();
+            follow_commands(self.app, &over)?;
         }
         let files: Vec<(Place, Name)> = surplus.into_iter().map(|name| (place, name)).collect();
         self.app.spool.remove(&files)
@@ -287,8 +287,5 @@ fn action_id(name: Name) -> i64 {
 }
 
 fn command_id(name: Name) -> i64 {
-    match name {
-        Name::Action(_) => 0,
-        Name::Command { id, .. } => id,
-    }
+    name.command_id().unwrap_or(0)
 }

@@ -12,11 +12,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
 /// The condition under which a command (`c`, of action `a`) is given to the start `?2` of an agent at `?3`, where a
-/// lease lasts `?4` seconds. A start that took it over from another has it for 30 seconds at least: two agents of one
-/// endpoint would otherwise take it from each other without end.
+/// lease lasts `?4` seconds. After some starts have taken it over from each other, each has it for 30 seconds at least:
+/// two agents of one endpoint would otherwise go on without end.
 const IS_FETCHABLE: &str = "c.status <= 2 AND a.status IN (3, 4) AND a.expire_after > ?3
     AND (c.status = 1 OR c.leased_until <= ?3
-      OR (c.instance IS NOT ?2 AND (c.attempt <= 1 OR c.leased_until - ?4 + 30 <= ?3)))";
+      OR (c.instance IS NOT ?2 AND (c.attempt <= 5 OR c.leased_until - ?4 + 30 <= ?3)))";
 
 /// Who fetches, when, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -130,6 +130,7 @@ fn a_key_that_is_taken_away_counts_at_once() {
     let keyring = home.path("bundle/keyring");
     std::fs::write(keyring.join("other.asc"), GPG.0.public_key(&other)).unwrap();
     std::fs::remove_file(keyring.join("investigator.asc")).unwrap();
+    home.write_acl(&other);
     let answer = rogue.ask(2, &signed("after", LINUX, found));
     assert!(first_error(&answer).contains("a key that is not known"), "{answer}");
 }

@@ -28,7 +28,15 @@ impl Home {
         let keyring = home.path("bundle/keyring");
         std::fs::create_dir_all(&keyring).unwrap();
         std::fs::write(keyring.join("investigator.asc"), GPG.0.public_key(&GPG.1)).unwrap();
+        home.write_acl(&GPG.1);
         home
+    }
+
+    /// The ACL under which one signature by this key is enough for everything.
+    pub fn write_acl(&self, fingerprint: &str) {
+        let weights = serde_json::json!({"someone": {"fingerprint": fingerprint, "weight": 1}});
+        let acl = serde_json::json!({"default": {"minimumweight": 1, "investigators": weights}});
+        std::fs::write(self.path("bundle/acl.json"), acl.to_string()).unwrap();
     }
 
     pub fn without_keys() -> Home {

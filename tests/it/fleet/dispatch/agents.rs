@@ -111,17 +111,20 @@ fn a_command_is_leased_to_one_start_of_its_agent() {
     let mut agent = fleet.agent(1);
     let command_id = agent.fetch_ids()[0];
     assert_eq!(agent.fetch_ids(), Vec::<i64>::new(), "it has it");
-    // Started anew: it gets it again.
-    agent.instance = "second".to_owned();
-    let (commands, _) = agent.fetch(0);
-    assert_eq!((&commands[0]["command"]["id"], &commands[0]["attempt"]), (&json!(command_id), &json!(2)));
-    // The other one does not take it back at once.
+    // Started anew: it gets it again, and again.
+    for attempt in 2..=6 {
+        agent.instance = format!("start-{attempt}");
+        let (commands, _) = agent.fetch(0);
+        assert_eq!(commands[0]["command"]["id"], command_id);
+        assert_eq!(commands[0]["attempt"], attempt);
+    }
+    // Two that take it from each other must not go on so.
     agent.instance = "start-of-1".to_owned();
     assert_eq!(agent.fetch_ids(), Vec::<i64>::new());
     // When the lease is over, anybody gets it.
     fleet.database().execute("UPDATE commands SET leased_until = unixepoch() - 1", []).unwrap();
-    agent.instance = "second".to_owned();
-    assert_eq!(agent.fetch(0).0[0]["attempt"], 3);
+    agent.instance = "start-6".to_owned();
+    assert_eq!(agent.fetch(0).0[0]["attempt"], 7);
     assert_eq!(fleet.counters(id), [0, 1, 0, 0, 0, 0, 0]);
     // A second answer changes nothing.
     assert_eq!(agent.succeed(command_id)["is_repeated"], false);
@@ -204,4 +207,33 @@ fn an_agent_that_was_told_to_end_is_destroyed() {
     let destroyed = "SELECT group_concat(endpoint_id) FROM agents WHERE destroyed_at IS NOT NULL";
     wait_for("the end", || fleet.status(id) == "completed");
     assert_eq!(fleet.text(destroyed), "1");
+}
+
+#[test]
+fn nothing_is_given_to_an_agent_that_has_gone() {
+    let fleet = Fleet::start(1);
+    for is_waiting in [false, true] {
+        let mut agent = fleet.agent(1);
+        agent.instance = format!("gone-{is_waiting}");
+        let body = json!({"queueloc": queueloc(1), "instance": agent.instance, "wait": 30}).to_string();
+        let head = format!(
+            "POST /api/v1/agent/commands HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            key(1),
+            body.len()
+        );
+        agent.connection.send(head.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(700));
+        drop(agent);
+        let id = fleet.submit(&action(&format!("for the living {is_waiting}")));
+        fleet.wait_for_status(id, "inflight");
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(fleet.counters(id), [1, 0, 0, 0, 0, 0, 0], "it waits for who comes");
+        let mut agent = fleet.agent(1);
+        agent.instance = format!("gone-{is_waiting}");
+        let ids = agent.fetch_ids();
+        assert_eq!(ids.len(), 1);
+        agent.succeed(ids[0]);
+        fleet.wait_for_status(id, "completed");
+    }
 }

@@ -63,6 +63,24 @@ fn the_first_key_of_an_endpoint_binds() {
 }
 
 #[test]
+fn behind_a_proxy_a_new_key_needs_the_token_by_itself() {
+    for config in [
+        "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n",
+        "[http]\nbase_path = \"/muster\"\n",
+        "[access]\nproxy_header = \"X-Remote-User\"\nproxy_login_from = [\"127.0.0.1\"]\n",
+    ] {
+        let server = Server::start_with(Options { config: Some(config.to_owned()), ..Options::default() });
+        assert!(server.log().contains("fleet.enrol is token"), "{config}");
+        let through = ("X-Forwarded-For", "192.0.2.7");
+        refused(&server, &[KEY, through], "a", "X-Muster-Token");
+        refused(&server, &[KEY], "a", "X-Muster-Token");
+        let token = agent_command(&server.data_dir, &["token"]).1;
+        taken(&server, &[KEY, through, ("X-Muster-Token", token.trim())], &beat("a", 1));
+        taken(&server, &[KEY, through], &beat("a", 2));
+    }
+}
+
+#[test]
 fn an_admin_lets_another_key_bind_beside_the_running_server() {
     let server = start("closed");
     assert_eq!(agent_command(&server.data_dir, &["unbind", "a"]).0, 2);

@@ -64,6 +64,7 @@ fn mig_finds_its_agents_launches_and_follows() {
     // The same signed text is not taken twice.
     let again = post_action(server, &fresh(), &action);
     assert_eq!(again.status, 409, "{}", again.text());
+    assert!(is_described(server, "/api/v1/action/create", 409));
     collection(&again);
 }
 

@@ -169,6 +169,9 @@ fn the_last_who_administrates_stays() {
     };
     let default = r#"{"search":true,"investigator":true}"#;
     refused(&[("id", "1"), ("status", "disabled")]);
+    for path in ["/api/v1/investigator/update", "/api/v1/investigator/create"] {
+        assert!(is_described(&api.server, path, 409), "{path}");
+    }
     refused(&[("id", "1"), ("permissions", default)]);
     // Without API key and without public key nobody can come in.
     refused(&[("id", "1"), ("apikey", "disabled")]);
