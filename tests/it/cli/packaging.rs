@@ -86,7 +86,7 @@ fn unit_configuration_and_user_agree() {
     for line in [
         "Type=notify",
         "ExecStart=/usr/bin/muster serve --config /etc/muster/muster.toml",
-        "ExecReload=/bin/kill -HUP $MAINPID",
+        "ExecReload=/bin/sh -c 'kill -HUP $MAINPID'",
         "User=muster",
         "StateDirectory=muster",
         "StateDirectoryMode=0700",
