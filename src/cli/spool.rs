@@ -3,16 +3,10 @@
 
 use crate::cli::{actor, open_app, print};
 use crate::error::{Error, Kind, Result};
-use crate::model::audit::Audit;
-use crate::ops::fleet::cancel;
-use crate::ops::fleet::spooling::{Depth, Differences, Mode, after_cancel, reconcile};
+use crate::ops::check::{mend_spool, spool_differences};
+use crate::ops::fleet::spooling::{Depth, Differences, Mode, reconcile};
 use crate::store::{Lock, Missing};
 use argh::{ArgsInfo, FromArgs};
-use serde_json::json;
-use std::time::Duration;
-
-/// What a running server is about to move is in its place after this.
-const SECOND_LOOK_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(ArgsInfo, FromArgs)]
 #[argh(
@@ -75,27 +69,12 @@ impl CheckCommand {
         let app = open_app(self.config.as_deref(), self.data.as_deref(), Missing::Refuse)?;
         if self.repair {
             let _lock = Lock::take(&app.config.data_dir, "spool check --repair")?;
-            app.spool.make()?;
-            for id in app.store.half_cancelled_actions()? {
-                cancel::finish(&app, id)?;
-                after_cancel(&app, id)?;
-            }
-            let found = reconcile(&app, Mode::Mend, Depth::Contents)?;
-            if found.n_all > 0 {
-                let audit = Audit::new(&actor("muster spool check --repair"), "spool.repair", "spool")
-                    .after(json!({ "mended": found.summary() }));
-                app.store.note_change(audit)?;
-            }
+            let found = mend_spool(&app, &actor("muster spool check --repair"), "spool.repair")?;
             let left = reconcile(&app, Mode::Report, Depth::Contents)?;
             print(&report(&found, "mended"))?;
             return outcome(&left);
         }
-        let first = reconcile(&app, Mode::Report, Depth::Contents)?;
-        if first.n_all == 0 {
-            return print(&report(&first, "different"));
-        }
-        std::thread::sleep(SECOND_LOOK_AFTER);
-        let lasting = reconcile(&app, Mode::Report, Depth::Contents)?.lasting(&first);
+        let lasting = spool_differences(&app)?;
         print(&report(&lasting, "different"))?;
         outcome(&lasting)
     }

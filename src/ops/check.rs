@@ -45,12 +45,17 @@ pub fn spool(app: &App) -> Result<Vec<Finding>> {
     if !app.config.data_dir.join(&app.config.fleet.spool_dir).exists() {
         return Ok(Vec::new());
     }
+    Ok(spool_findings(&spool_differences(app)?))
+}
+
+/// What is different in the spool, and stays so.
+pub fn spool_differences(app: &App) -> Result<Differences> {
     let first = reconcile(app, Mode::Report, Depth::Contents)?;
     if first.n_all == 0 {
-        return Ok(Vec::new());
+        return Ok(first);
     }
     std::thread::sleep(SECOND_LOOK_AFTER);
-    Ok(spool_findings(&reconcile(app, Mode::Report, Depth::Contents)?.lasting(&first)))
+    Ok(reconcile(app, Mode::Report, Depth::Contents)?.lasting(&first))
 }
 
 fn spool_findings(differences: &Differences) -> Vec<Finding> {
@@ -92,6 +97,11 @@ pub fn lock(data_dir: &Path) -> Result<Lock> {
 
 /// Writes what is missing in the spool and removes what is too many; what was mended. The caller holds the lock.
 pub fn repair_spool(app: &App, actor: &Actor) -> Result<Vec<Finding>> {
+    Ok(spool_findings(&mend_spool(app, actor, "check.repair")?))
+}
+
+/// The same; `change` is what the audit log calls it.
+pub fn mend_spool(app: &App, actor: &Actor, change: &'static str) -> Result<Differences> {
     app.spool.make()?;
     for id in app.store.half_cancelled_actions()? {
         cancel::finish(app, id)?;
@@ -99,12 +109,10 @@ pub fn repair_spool(app: &App, actor: &Actor) -> Result<Vec<Finding>> {
     }
     let found = reconcile(app, Mode::Mend, Depth::Contents)?;
     if found.n_all > 0 {
-        let summary = found.summary();
-        app.store.note_change(
-            Audit::new(actor, "check.repair", "spool").before(serde_json::json!({ "findings": [summary] })),
-        )?;
+        let findings = serde_json::json!({ "findings": [found.summary()] });
+        app.store.note_change(Audit::new(actor, change, "spool").before(findings))?;
     }
-    Ok(spool_findings(&found))
+    Ok(found)
 }
 
 /// Conflict where something is not as it should be, Corrupt where only a backup helps.

@@ -77,7 +77,7 @@ impl Store {
             found.double = named_doubles(connection, double)?;
             found.n_double = found.double.len();
             found.double.truncate(query.rows_max);
-            let offline = silent(beats, query);
+            let offline = silent(beats, query.offline_seen_from, query.offline_silent_from);
             found.n_offline = offline.len();
             found.offline = first_names(connection, &offline, query.rows_max)?;
             Ok(found)
@@ -86,8 +86,8 @@ impl Store {
 }
 
 /// The last heartbeat of each name that is offline, by name id.
-fn silent(mut beats: Vec<(i64, i64)>, query: &OverviewQuery) -> Vec<(i64, i64)> {
-    beats.retain(|(_, at)| *at >= query.offline_seen_from);
+pub(super) fn silent(mut beats: Vec<(i64, i64)>, seen_from: i64, silent_from: i64) -> Vec<(i64, i64)> {
+    beats.retain(|(_, at)| *at >= seen_from);
     beats.sort_unstable();
     // Of equal names the last of each run beat last.
     let mut last: Vec<(i64, i64)> = Vec::with_capacity(beats.len());
@@ -97,12 +97,16 @@ fn silent(mut beats: Vec<(i64, i64)>, query: &OverviewQuery) -> Vec<(i64, i64)> 
             _ => last.push(beat),
         }
     }
-    last.retain(|(_, at)| *at < query.offline_silent_from);
+    last.retain(|(_, at)| *at < silent_from);
     last
 }
 
 /// The first `rows_max` of them by name.
-fn first_names(connection: &Connection, silent: &[(i64, i64)], rows_max: usize) -> Result<Vec<OfflineAgent>> {
+pub(super) fn first_names(
+    connection: &Connection,
+    silent: &[(i64, i64)],
+    rows_max: usize,
+) -> Result<Vec<OfflineAgent>> {
     let mut names = Vec::with_capacity(rows_max.min(silent.len()));
     if silent.len() <= LOOKED_UP_MAX {
         let mut find = connection.prepare_cached("SELECT name FROM agent_names WHERE id = ?1")?;
@@ -133,15 +137,7 @@ mod tests {
 
     #[test]
     fn a_name_is_silent_when_none_of_its_agents_beat() {
-        let query = OverviewQuery {
-            now: 1_000,
-            thresholds: Thresholds { online_from: 900, idle_from: 800 },
-            offline_seen_from: 100,
-            offline_silent_from: 700,
-            double_from: 400,
-            rows_max: 10,
-        };
         let beats = vec![(2, 300), (1, 99), (2, 200), (3, 699), (3, 700), (4, 699), (5, 100)];
-        assert_eq!(silent(beats, &query), [(2, 300), (4, 699), (5, 100)]);
+        assert_eq!(silent(beats, 100, 700), [(2, 300), (4, 699), (5, 100)]);
     }
 }

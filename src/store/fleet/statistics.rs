@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::model::agent::{AgentStatus, Thresholds};
 use crate::model::time::DAY_SECS;
+use crate::store::fleet::overview::{first_names, silent};
 use crate::store::fleet::states::{self, Field, State, Which};
 use crate::store::{READ_MOST, Store};
 use rusqlite::{Connection, Row};
@@ -311,16 +312,11 @@ impl Store {
             let mut statement = connection
                 .prepare_cached("SELECT name_id, heartbeat_at FROM agent_states WHERE heartbeat_at >= ?1")?;
             let mut rows = statement.query([seen_from])?;
-            let mut last: Vec<(i64, i64)> = Vec::new();
+            let mut beats: Vec<(i64, i64)> = Vec::new();
             while let Some(row) = rows.next()? {
-                last.push((row.get(0)?, row.get(1)?));
+                beats.push((row.get(0)?, row.get(1)?));
             }
-            // The last heartbeat of each name comes first and stays.
-            last.sort_unstable_by(|a, b| b.cmp(a));
-            last.dedup_by_key(|(name_id, _)| *name_id);
-            last.retain(|(_, at)| *at < silent_from);
-            last.reverse();
-            names_in_order(connection, &last)
+            first_names(connection, &silent(beats, seen_from, silent_from), usize::MAX)
         })
     }
 
@@ -388,32 +384,6 @@ pub(super) fn named_doubles(
     }
     doubles.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.queueloc.cmp(&b.queueloc)));
     Ok(doubles)
-}
-
-/// The names with these ids, sorted; `last` is in the order of ids. Where they are many, walking all names in order is
-/// faster than sorting them.
-fn names_in_order(connection: &Connection, last: &[(i64, i64)]) -> Result<Vec<OfflineAgent>> {
-    const WALK_FROM: usize = 2_000;
-    let mut offline = Vec::with_capacity(last.len());
-    if last.len() < WALK_FROM {
-        let mut find = connection.prepare_cached("SELECT name FROM agent_names WHERE id = ?1")?;
-        for (id, at) in last {
-            let name = find.query_row([id], |row| row.get(0))?;
-            offline.push(OfflineAgent { name, last_heartbeat_at: *at });
-        }
-        offline.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-        return Ok(offline);
-    }
-    let mut walk = connection.prepare_cached("SELECT id, name FROM agent_names ORDER BY name")?;
-    let mut rows = walk.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Ok(index) = last.binary_search_by_key(&row.get(0)?, |(id, _)| *id)
-            && let Some((_, at)) = last.get(index)
-        {
-            offline.push(OfflineAgent { name: row.get(1)?, last_heartbeat_at: *at });
-        }
-    }
-    Ok(offline)
 }
 
 #[cfg(test)]
